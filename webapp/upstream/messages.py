@@ -1,0 +1,101 @@
+"""Our own, provider-neutral words for what goes to a model and what comes back. Dialects translate."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from webapp.upstream.failures import UpstreamError
+
+Role = Literal["system", "user", "assistant"]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter", "error"]
+End = Literal["done", "message_stop", "eof", "idle_after_finish", "error", "json", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One turn of the conversation as it is sent."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One question to one model. `None` means: do not send the parameter."""
+
+    model: str
+    messages: tuple[ChatMessage, ...]
+    max_tokens: int | None = None
+    temperature: float | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """An increment of a streamed answer; `text` is never empty."""
+
+    kind: Literal["text", "reasoning"]
+    text: str
+
+
+@dataclass(slots=True)
+class Usage:
+    """Tokens as the provider counted them; output includes reasoning."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
+
+
+@dataclass(slots=True)
+class ToolCall:
+    """A call that the model asks for; `arguments` is JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(slots=True)
+class Reply:
+    """A whole answer, or what came of it. `complete` is false when it was cut, failed or stopped."""
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: list[ToolCall] = field(default_factory=list)
+    finish_reason: FinishReason | None = None
+    finish_reason_raw: str | None = None
+    usage: Usage | None = None
+    error: UpstreamError | None = None
+    complete: bool = False
+    end: End = "eof"
+    warnings: list[str] = field(default_factory=list)
+
+
+CAPABILITIES = ("vision", "tools", "reasoning", "structured_output", "audio_input")
+
+
+@dataclass(slots=True)
+class ModelInfo:
+    """One entry of a model list. Ids are opaque: never trimmed, never normalised. `None` means unknown."""
+
+    id: str
+    kind: str = "chat"
+    context_length: int | None = None
+    max_output_tokens: int | None = None
+    capabilities: dict[str, bool | None] = field(default_factory=lambda: dict.fromkeys(CAPABILITIES))
+    display_name: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)  # the optional fields of the wire corpus, by their names
+
+
+@dataclass(slots=True)
+class ModelList:
+    """A normalised model list, over all pages that were read."""
+
+    models: list[ModelInfo] = field(default_factory=list)
+    complete: bool = True
+    next: dict[str, Any] | None = None
+    skipped: int = 0
+    duplicates_dropped: int = 0
+    error: UpstreamError | None = None
+    details: dict[str, Any] = field(default_factory=dict)
