@@ -1,15 +1,19 @@
 """A text that must not be seen: every key between the database and the wire is one."""
 
+import weakref
 from typing import NoReturn
+
+_live: "weakref.WeakSet[Secret]" = weakref.WeakSet()  # so that the log filter knows what must not appear
 
 
 class Secret:
     """Wraps a secret text so that printing, formatting, logging, comparing or pickling never shows it."""
 
-    __slots__ = ("_text",)
+    __slots__ = ("__weakref__", "_text")
 
     def __init__(self, text: str) -> None:
         self._text = text
+        _live.add(self)
 
     def reveal(self) -> str:
         """Return the text. Called where it is sent or sealed, and nowhere else."""
@@ -32,3 +36,8 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not pickled")
+
+
+def live_secrets() -> list[Secret]:
+    """Return the secrets that this process holds at the moment."""
+    return list(_live)

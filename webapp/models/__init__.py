@@ -1,0 +1,1 @@
+"""Models: what the providers offer, and how one is chosen."""

@@ -1,0 +1,1 @@
+"""Typed site settings, one row each, and the page that shows them."""

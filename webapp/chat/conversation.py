@@ -1,0 +1,65 @@
+"""A conversation: an ordered story of questions and answers, owned by one user."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from webapp.accounts.user import User
+from webapp.core import clock
+from webapp.core.database import Record, UtcTime
+from webapp.core.errors import NotFoundError
+from webapp.core.ids import public_id
+from webapp.models.model import Model
+
+LISTED = 100
+LONGEST_TITLE = 80
+UNDO_TIME = timedelta(seconds=30)
+
+
+class Conversation(Record):
+    """One conversation. Its id is unguessable, but the owner is asked for all the same."""
+
+    __tablename__ = "conversations"
+
+    id: Mapped[str] = mapped_column(Text, primary_key=True, default=public_id)
+    owner_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    title: Mapped[str] = mapped_column(Text)
+    model_pk: Mapped[int | None] = mapped_column(ForeignKey("models.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
+    updated_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now, index=True)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    model: Mapped[Model | None] = relationship()
+
+
+def find_conversation(session: Session, user: User, conversation_id: str, *, deleted: bool = False) -> Conversation:
+    """Load a conversation through its owner; raise NotFoundError for anybody else's."""
+    is_deleted = Conversation.deleted_at.is_not(None) if deleted else Conversation.deleted_at.is_(None)
+    found = session.scalar(
+        select(Conversation).where(Conversation.id == conversation_id, Conversation.owner_id == user.id, is_deleted)
+    )
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def recent_conversations(session: Session, user: User) -> list[Conversation]:
+    """Return what the list shows: the newest first."""
+    return list(
+        session.scalars(
+            select(Conversation)
+            .where(Conversation.owner_id == user.id, Conversation.deleted_at.is_(None))
+            .order_by(Conversation.updated_at.desc())
+            .limit(LISTED)
+        )
+    )
+
+
+def title_from(text: str) -> str:
+    """Make a title of the first question: its first line, cut at a word."""
+    line = " ".join(text.strip().partition("\n")[0].split())
+    if len(line) <= LONGEST_TITLE:
+        return line
+    cut = line[:LONGEST_TITLE]
+    head, _, tail = cut.rpartition(" ")
+    return f"{head if head and len(tail) < LONGEST_TITLE // 2 else cut}…"

@@ -1,0 +1,162 @@
+"""The answers that this process is writing at the moment: the writer adds, any number of followers read."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from markupsafe import Markup
+
+from webapp.chat.answer import AnswerRenderer
+from webapp.chat.elements import Labels
+from webapp.core import clock
+
+DRAWN_EVERY_SECONDS = 0.1
+DRAWING_SHARE_SECONDS = 0.004  # with many live answers each is drawn less often, so that drawing leaves room to write
+
+
+@dataclass(slots=True)
+class Place:
+    """How far one follower has read."""
+
+    blocks: int = 0
+    thought: int = 0
+    version: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a follower has not seen yet: blocks to append, the open block to replace, reasoning to append."""
+
+    blocks: Markup
+    tail: Markup
+    thought: str
+    characters: int
+
+
+@dataclass(slots=True)
+class LiveAnswer:
+    """One answer in the making. Its text only grows; drawing is shared by all followers."""
+
+    run_id: int
+    labels: Labels
+    stop: Callable[[], None] | None = None
+    is_stopped: bool = False
+    is_over: bool = False
+    text: str = ""
+    thought: str = ""
+    first_piece_at: float | None = None
+    _blocks: list[Markup] = field(default_factory=list)
+    _tail: Markup = field(default_factory=Markup)
+    _version: int = 0
+    _drawn_length: int = 0
+    _drawn_at: float = 0.0
+    _saved: tuple[int, int] = (0, 0)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _renderer: AnswerRenderer | None = None
+
+    def add(self, kind: str, text: str) -> None:
+        """Take an increment from the writer."""
+        with self._changed:
+            self.first_piece_at = self.first_piece_at or clock.monotonic()
+            if kind == "reasoning":
+                self.thought += text
+            else:
+                self.text += text
+            self._changed.notify_all()
+
+    def end(self) -> None:
+        """Say that the row holds the whole answer now."""
+        with self._changed:
+            self.is_over = True
+            self._changed.notify_all()
+
+    def wait_for_news(self, place: Place, seconds: float) -> News | None:
+        """Return what is new for this follower; None when the answer is over or nothing came in time."""
+        with self._changed:
+            deadline = clock.monotonic() + seconds
+            while not self.is_over:
+                self._draw()
+                news = self._news(place)
+                if news:
+                    return news
+                left = deadline - clock.monotonic()
+                if left <= 0:
+                    return None
+                # Text that waits for its turn to be drawn needs a look soon; silence does not.
+                is_waiting = self._drawn_length != len(self.text)
+                self._changed.wait(min(left, DRAWN_EVERY_SECONDS) if is_waiting else left)
+            return None
+
+    def unsaved(self) -> tuple[str, str] | None:
+        """Return text and reasoning when they grew since the last call: the monitor's checkpoint."""
+        with self._changed:
+            grown = (len(self.text), len(self.thought))
+            if grown == self._saved:
+                return None
+            self._saved = grown
+            return self.text, self.thought
+
+    def _draw(self) -> None:
+        interval = max(DRAWN_EVERY_SECONDS, DRAWING_SHARE_SECONDS * len(_live))
+        now = clock.monotonic()
+        if self._drawn_length == len(self.text) or now - self._drawn_at < interval:
+            return
+        self._renderer = self._renderer or AnswerRenderer(self.labels)
+        finished, self._tail = self._renderer.update(self.text)
+        if finished:
+            self._blocks.append(finished)
+        self._version += 1
+        self._drawn_length, self._drawn_at = len(self.text), now
+
+    def _news(self, place: Place) -> News | None:
+        if place.version == self._version and place.thought == len(self.thought):
+            return None
+        news = News(
+            blocks=Markup("").join(self._blocks[place.blocks :]),
+            tail=self._tail,
+            thought=self.thought[place.thought :],
+            characters=len(self.text),
+        )
+        place.blocks, place.thought, place.version = len(self._blocks), len(self.thought), self._version
+        return news
+
+
+_live: dict[int, LiveAnswer] = {}
+_lock = threading.Lock()
+
+
+def open_live(run_id: int, labels: Labels) -> LiveAnswer:
+    """Begin an answer. Called before its job starts, so that a follower never comes too early."""
+    answer = LiveAnswer(run_id, labels)
+    with _lock:
+        _live[run_id] = answer
+    return answer
+
+
+def close_live(run_id: int) -> None:
+    """Forget an answer; its row is complete."""
+    with _lock:
+        answer = _live.pop(run_id, None)
+    if answer:
+        answer.end()
+
+
+def live_answer(run_id: int) -> LiveAnswer | None:
+    """Return the answer if this process is writing it."""
+    with _lock:
+        return _live.get(run_id)
+
+
+def live_answers() -> list[LiveAnswer]:
+    """Return all answers that this process is writing."""
+    with _lock:
+        return list(_live.values())
+
+
+def stop_live(run_id: int) -> None:
+    """End an answer now: what has come stays, the upstream connection is closed."""
+    answer = live_answer(run_id)
+    if answer:
+        answer.is_stopped = True
+        if answer.stop:
+            answer.stop()

@@ -1,0 +1,151 @@
+"""Writes one answer: asks the provider, fills the live buffer, and stores the whole when it ends."""
+
+import logging
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from webapp.chat.elements import Labels
+from webapp.chat.live import LiveAnswer, close_live, live_answer, live_answers, open_live
+from webapp.chat.message import Message
+from webapp.chat.run import DONE, FAILED, INCOMPLETE, INTERRUPTED, RUNNING, STOPPED, Run
+from webapp.core import clock
+from webapp.core.database import claim, reading, writing
+from webapp.core.errors import BusyError, CryptoError
+from webapp.core.runtime import runtime
+from webapp.models.model import Model
+from webapp.providers.failure import failure_record, own_failure
+from webapp.upstream import AnswerStream, stream
+from webapp.upstream.failures import UpstreamError
+from webapp.upstream.messages import ChatMessage, ChatRequest, Reply
+from webapp.upstream.target import Target
+
+GO_ON = "Continue exactly where you stopped. Do not repeat anything and do not comment on this."
+
+log = logging.getLogger(__name__)
+
+
+def start_writing(run: Run, labels: Labels) -> None:
+    """Begin to write a new run's answer in the background. A run that was asked for twice is written once."""
+    if live_answer(run.id) or not run.is_running:
+        return
+    open_live(run.id, labels)
+    try:
+        runtime().background.start(write, run.id)
+    except BusyError:
+        _store(run.id, Reply(), FAILED, failure=own_failure("overloaded", "All places on this server are taken."))
+        close_live(run.id)
+
+
+def write(run_id: int) -> None:
+    """The job: stream the answer to its end. Whatever happens, the row ends in a state that says so."""
+    live = live_answer(run_id)
+    if live is None:
+        return
+    began = clock.monotonic()
+    reply, status, failure = Reply(), FAILED, None
+    try:
+        target, request = _load(run_id)
+        reply = _stream(target, request, live)
+        status = _status(reply, live)
+        failure = failure_record(reply.error) if reply.error and status != STOPPED else None
+    except UpstreamError as error:
+        status, failure = (STOPPED, None) if live.is_stopped else (FAILED, failure_record(error))
+    except CryptoError as error:
+        failure = own_failure("auth_missing", str(error))
+    finally:
+        reply.text, reply.reasoning = live.text, live.thought
+        ended = clock.monotonic()
+        first = live.first_piece_at
+        figures = {"duration_ms": (ended - began) * 1000, "first_token_ms": (first - began) * 1000 if first else None}
+        _store(run_id, reply, status, failure, **figures)
+        close_live(run_id)
+
+
+def save_live_texts(session: Session) -> None:
+    """Checkpoint every live answer that grew, all in one transaction: the monitor calls it once a second."""
+    for live in live_answers():
+        if grown := live.unsaved():
+            text, reasoning = grown
+            message_id = select(Run.message_id).where(Run.id == live.run_id).scalar_subquery()
+            session.execute(update(Message).where(Message.id == message_id).values(text=text, reasoning=reasoning))
+
+
+def _stream(target: Target, request: ChatRequest, live: LiveAnswer) -> Reply:
+    answer: AnswerStream = stream(target, request)
+    live.stop = answer.stop
+    if live.is_stopped:
+        answer.stop()
+    closing = runtime().background.is_closing
+    for piece in answer:
+        live.add(piece.kind, piece.text)
+        if closing.is_set():
+            answer.stop()
+    return answer.reply
+
+
+def _status(reply: Reply, live: LiveAnswer) -> str:
+    if live.is_stopped:
+        return STOPPED
+    if reply.complete:
+        return DONE
+    if runtime().background.is_closing.is_set():
+        return INTERRUPTED
+    return INCOMPLETE if live.text else FAILED
+
+
+def _load(run_id: int) -> tuple[Target, ChatRequest]:
+    with reading() as session:
+        run = session.get_one(Run, run_id)
+        model = session.get(Model, run.model_pk) if run.model_pk else None
+        if model is None or model.provider.deleted_at is not None:
+            raise UpstreamError("model_not_found", "The model or its provider was deleted here.")
+        if not model.provider.is_enabled:
+            raise UpstreamError("permission", "The provider is switched off here.")
+        target = model.provider.target(session)
+        return target, ChatRequest(model=model.model_id, messages=tuple(_history(session, run)))
+
+
+def _history(session: Session, run: Run) -> list[ChatMessage]:
+    """What the model is told: each question before this one with its last answer that has a text, then the question."""
+    rows = session.execute(
+        select(Message, Run.question_id)
+        .outerjoin(Run, Run.message_id == Message.id)
+        .where(Message.conversation_id == run.conversation_id, Message.id <= max(run.question_id, run.continues_id or 0))
+        .order_by(Message.id)
+    ).all()
+    answers = {question_id: message.text for message, question_id in rows if question_id and message.text}
+    turns = []
+    for message, question_id in rows:
+        if question_id is None and message.id <= run.question_id:
+            turns.append(ChatMessage("user", message.text))
+            if message.id != run.question_id and message.id in answers:
+                turns.append(ChatMessage("assistant", answers[message.id]))
+    if run.continues_id:
+        cut = next(message.text for message, _ in rows if message.id == run.continues_id)
+        turns += [ChatMessage("assistant", cut), ChatMessage("user", GO_ON)]
+    return turns
+
+
+def _store(run_id: int, reply: Reply, status: str, failure: dict[str, Any] | None, **figures: Any) -> None:
+    usage = reply.usage
+    values = {
+        "status": status,
+        "failure": failure,
+        "finish_reason": reply.finish_reason,
+        "input_tokens": usage.input_tokens if usage else None,
+        "output_tokens": usage.output_tokens if usage else None,
+        "reasoning_tokens": usage.reasoning_tokens if usage else None,
+        **figures,
+    }
+    with writing() as session:
+        run = session.get(Run, run_id)
+        if run is None:
+            return
+        won = claim(session, update(Run).where(Run.id == run_id, Run.status == RUNNING).values(**values))
+        if won:
+            session.execute(
+                update(Message).where(Message.id == run.message_id).values(text=reply.text, reasoning=reply.reasoning)
+            )
+    log.info("answer ended", extra={"run": run_id, "status": status, "category": (failure or {}).get("category")})

@@ -1,0 +1,130 @@
+"""The database handle, SQLite's settings, and the column for moments in UTC."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import CursorResult, DateTime, Dialect, Engine, Executable, MetaData, event
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.types import TypeDecorator
+
+WAL_RESET_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))  # sqlite.org/changes.html, entry of 3.53.0
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that migrations can drop it on every database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+if TYPE_CHECKING:
+    Record = Base
+else:
+    Record = db.Model
+
+_reads_only: ContextVar[bool] = ContextVar("reads_only", default=False)
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware moment, stored as naive UTC (SQLite keeps no zone)."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Store in UTC; a naive moment is a fault of the caller."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a zone")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the zone back."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """A short transaction of its own, committed at the end: for jobs, and for a small write during a read request."""
+    token = _reads_only.set(False)
+    try:
+        with Session(db.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    finally:
+        _reads_only.reset(token)
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A short read of its own that takes no write lock."""
+    token = _reads_only.set(True)
+    try:
+        with Session(db.engine, expire_on_commit=False) as session:
+            yield session
+    finally:
+        _reads_only.reset(token)
+
+
+def expect_reads_only(reads_only: bool) -> None:
+    """Say whether transactions begun from here on in this context only read (a GET request)."""
+    _reads_only.set(reads_only)
+
+
+def claim(session: Session, statement: Executable) -> bool:
+    """Run a guarded UPDATE and tell whether this caller was the one whose guard held."""
+    result = session.execute(statement)
+    return isinstance(result, CursorResult) and result.rowcount == 1
+
+
+def prepare_engine(engine: Engine) -> None:
+    """Give an SQLite engine WAL, foreign keys, a busy time-out and immediate write transactions.
+
+    A deferred BEGIN that turns into a write fails at once, whatever the busy time-out, when another writer came
+    first; BEGIN IMMEDIATE waits. Reads stay deferred, so that they never wait for a writer.
+    """
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+
+
+def sqlite_warning() -> str | None:
+    """Return why this SQLite library should be replaced, or None: the WAL-reset fault of 3.7.0 to 3.51.2."""
+    version = sqlite3.sqlite_version_info
+    if version >= WAL_RESET_FIXED[0] or any(version[:2] == fixed[:2] and version >= fixed for fixed in WAL_RESET_FIXED):
+        return None
+    return (
+        f"SQLite {sqlite3.sqlite_version} may damage a database when several connections checkpoint at once; "
+        "3.51.3, 3.50.7 and 3.44.6 are fixed. Jackfield stays with one process. Keep backups."
+    )
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "busy_timeout=5000",
+        "trusted_schema=OFF",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN" if _reads_only.get() else "BEGIN IMMEDIATE")

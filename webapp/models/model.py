@@ -1,0 +1,85 @@
+"""A model of a provider, as it is known here."""
+
+import hashlib
+import unicodedata
+from datetime import datetime
+
+from sqlalchemy import JSON, ForeignKey, Select, Text, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship
+
+from webapp.accounts.user import User
+from webapp.core import clock
+from webapp.core.database import Record, UtcTime
+from webapp.core.errors import NotFoundError
+from webapp.providers.provider import Provider, visible_providers
+
+SEED, DISCOVERED, TYPED = "seed", "provider", "user"
+
+
+class Model(Record):
+    """One model id at one provider. Ids are opaque; `id_hash` keeps them unique at any length."""
+
+    __tablename__ = "models"
+    __table_args__ = (UniqueConstraint("provider_id", "id_hash"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id", ondelete="CASCADE"), index=True)
+    model_id: Mapped[str] = mapped_column(Text)
+    id_hash: Mapped[str] = mapped_column(Text)
+    display_name: Mapped[str | None] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(Text, default="chat")
+    context_length: Mapped[int | None]
+    max_output_tokens: Mapped[int | None]
+    capabilities: Mapped[dict[str, bool | None]] = mapped_column(JSON, default=dict)
+    source: Mapped[str] = mapped_column(Text, default=DISCOVERED)
+    search_text: Mapped[str] = mapped_column(Text)
+    position: Mapped[int] = mapped_column(default=0)
+    first_seen_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
+    vanished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    provider: Mapped[Provider] = relationship()
+
+    @property
+    def name(self) -> str:
+        """What to call it on a page."""
+        return self.display_name or self.model_id
+
+
+def id_hash(model_id: str) -> str:
+    """Return what stands for an id in unique constraints."""
+    return hashlib.sha256(model_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def searchable(*texts: str | None) -> str:
+    """Return the form in which names are searched: small letters, no accents (đ counts as d)."""
+    joined = " ".join(text for text in texts if text).casefold().replace("đ", "d")
+    return "".join(char for char in unicodedata.normalize("NFKD", joined) if not unicodedata.combining(char))
+
+
+def visible_models(user: User) -> Select[tuple[Model]]:
+    """Select the models of the providers that this user may use, with their providers."""
+    providers = visible_providers(user).with_only_columns(Provider.id)
+    return (
+        select(Model)
+        .join(Model.provider)
+        .options(contains_eager(Model.provider))
+        .where(Provider.id.in_(providers), Model.vanished_at.is_(None))
+    )
+
+
+def find_model(session: Session, user: User, model_pk: int) -> Model:
+    """Load a model that this user may use; raise NotFoundError otherwise."""
+    found = session.scalar(visible_models(user).where(Model.id == model_pk))
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def models_of(session: Session, provider_id: int) -> list[Model]:
+    """Return a provider's models, in the order of its list."""
+    return list(
+        session.scalars(
+            select(Model)
+            .where(Model.provider_id == provider_id, Model.vanished_at.is_(None))
+            .order_by(Model.position, Model.search_text)
+        )
+    )

@@ -1,0 +1,50 @@
+"""Finds models as somebody types: in the database, by every word, whatever the accents."""
+
+from dataclasses import dataclass
+from itertools import groupby
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from webapp.accounts.user import User
+from webapp.models.model import Model, searchable, visible_models
+from webapp.providers.provider import Provider
+
+PAGE = 50
+LONGEST_QUERY = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One page of results, grouped by provider in a stable order."""
+
+    query: str
+    groups: list[tuple[Provider, list[Model]]]
+    total: int
+    offset: int
+
+    @property
+    def next_offset(self) -> int | None:
+        """Where the next page begins; None on the last."""
+        end = self.offset + PAGE
+        return end if end < self.total else None
+
+
+def search_models(session: Session, user: User, query: str, offset: int = 0) -> Choice:
+    """Return the chat models of enabled providers that hold every word of the query; usable providers come first."""
+    words = searchable(query[:LONGEST_QUERY]).split()
+    found = visible_models(user).where(Provider.is_enabled, Model.kind == "chat")
+    for word in words:
+        found = found.where(Model.search_text.contains(word, autoescape=True))
+    total = session.scalar(select(func.count()).select_from(found.subquery())) or 0
+    # A provider that lacks its key goes last; whether it does is known only after loading, and providers are few.
+    needs_key = [row.id for row in session.scalars(select(Provider)) if row.needs_key]
+    page = session.scalars(
+        found.order_by(
+            Provider.id.in_(needs_key), Provider.vendor_id == "demo", Provider.name, Provider.id, Model.position, Model.id
+        )
+        .offset(max(0, offset))
+        .limit(PAGE)
+    ).all()
+    groups = [(provider, list(models)) for provider, models in groupby(page, key=lambda model: model.provider)]
+    return Choice(query=query, groups=groups, total=total, offset=offset)

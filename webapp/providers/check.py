@@ -1,0 +1,69 @@
+"""A connection test that ran or runs: one row, with what each rung found."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Text, func, or_, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from webapp.accounts.user import User
+from webapp.core import clock
+from webapp.core.database import Record, UtcTime
+from webapp.core.errors import NotFoundError
+from webapp.providers.provider import Provider
+
+RUNNING, GOOD, BAD, UNKNOWN, STOPPED = "running", "good", "bad", "unknown", "stopped"
+
+
+class Check(Record):
+    """One run of the ladder. `provider_id` is empty for a provider that is not saved yet."""
+
+    __tablename__ = "checks"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_id: Mapped[int | None] = mapped_column(ForeignKey("providers.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    model: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text, default=RUNNING)
+    rungs: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether more is to come."""
+        return self.status == RUNNING
+
+    @property
+    def passed(self) -> int:
+        """How many rungs were good."""
+        return sum(rung["verdict"] == GOOD for rung in self.rungs)
+
+    @property
+    def latency_ms(self) -> float:
+        """All rungs together."""
+        return float(sum(rung["latency_ms"] or 0 for rung in self.rungs))
+
+    @property
+    def failed_rung(self) -> dict[str, Any] | None:
+        """The first rung that was bad."""
+        return next((rung for rung in self.rungs if rung["verdict"] == BAD), None)
+
+
+def find_check(session: Session, user: User, check_id: int) -> Check:
+    """Load a check: one's own, or of a shared provider."""
+    found = session.scalar(
+        select(Check)
+        .outerjoin(Provider, Provider.id == Check.provider_id)
+        .where(Check.id == check_id, or_(Check.user_id == user.id, Provider.is_shared))
+    )
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def latest_checks(session: Session, provider_ids: list[int]) -> dict[int, Check]:
+    """Return the newest check of each provider."""
+    newest = select(func.max(Check.id)).where(Check.provider_id.in_(provider_ids)).group_by(Check.provider_id)
+    return {row.provider_id or 0: row for row in session.scalars(select(Check).where(Check.id.in_(newest)))}

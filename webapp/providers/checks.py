@@ -1,0 +1,109 @@
+"""Runs connection tests: the button, the JSON API and the command line all come here, on the path the chat takes."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from webapp.accounts.user import User
+from webapp.core import clock
+from webapp.core.database import writing
+from webapp.core.errors import BusyError
+from webapp.core.runtime import runtime
+from webapp.providers.check import BAD, GOOD, RUNNING, STOPPED, UNKNOWN, Check
+from webapp.providers.failure import failure_record
+from webapp.providers.provider import Provider
+from webapp.upstream import RUNGS, Rung, probe
+from webapp.upstream.messages import ModelList
+from webapp.upstream.target import Target
+
+RUNS_PER_USER = 4  # at once
+
+# Set once at start by the wiring: `webapp.models` stands to our right and must not be imported here.
+keep_models: Callable[[int, ModelList], None] | None = None
+
+_stops: dict[int, threading.Event] = {}  # of the checks that this process runs
+_stops_lock = threading.Lock()
+
+
+def start_check(
+    session: Session, user: User, target: Target, *, name: str, provider: Provider | None = None, model: str | None = None
+) -> Check:
+    """Write the row down and run the ladder in the background; raise BusyError when this user runs too many."""
+    running = session.query(Check).filter_by(user_id=user.id, status=RUNNING).count()
+    if running >= RUNS_PER_USER:
+        raise BusyError
+    check = Check(
+        provider_id=provider.id if provider else None, user_id=user.id, name=name, model=model, rungs=_all_waiting()
+    )
+    session.add(check)
+    session.commit()
+    runtime().background.start(run_check, check.id, target, model)
+    return check
+
+
+def run_check(check_id: int, target: Target, model: str | None) -> None:
+    """Climb the ladder; every rung is written as it begins and as it ends."""
+    stop = threading.Event()
+    with _stops_lock:
+        _stops[check_id] = stop
+    rungs = {rung["name"]: rung for rung in _all_waiting()}
+    found: ModelList | None = None
+    finished = False
+    try:
+        for rung in probe(target, model, stop):
+            rungs[rung.name] = _record(rung)
+            found = rung.models or found
+            _write(check_id, list(rungs.values()))
+        finished = True
+    finally:
+        with _stops_lock:
+            _stops.pop(check_id, None)
+        status = STOPPED if stop.is_set() or not finished else _verdict(list(rungs.values()))
+        _write(check_id, list(rungs.values()), status, found)
+
+
+def stop_check(check: Check) -> None:
+    """Ask a running check to end; what it found so far stays."""
+    with _stops_lock:
+        stop = _stops.get(check.id)
+    if stop:
+        stop.set()
+
+
+def _all_waiting() -> list[dict[str, Any]]:
+    return [{"name": name, "verdict": "waiting", "latency_ms": None, "detail": {}, "failure": None} for name in RUNGS]
+
+
+def _record(rung: Rung) -> dict[str, Any]:
+    return {
+        "name": rung.name,
+        "verdict": rung.verdict or RUNNING,
+        "latency_ms": rung.latency_ms,
+        "detail": rung.detail,
+        "failure": failure_record(rung.error) if rung.error else None,
+    }
+
+
+def _verdict(rungs: list[dict[str, Any]]) -> str:
+    verdicts = {rung["verdict"] for rung in rungs}
+    if BAD in verdicts:
+        return BAD
+    by_name = {rung["name"]: rung["verdict"] for rung in rungs}
+    return GOOD if by_name.get("stream") == GOOD else UNKNOWN
+
+
+def _write(
+    check_id: int, rungs: list[dict[str, Any]], status: str = RUNNING, found: ModelList | None = None
+) -> None:
+    with writing() as session:
+        check = session.get(Check, check_id)
+        if check is None:
+            return
+        check.rungs, check.status = [dict(rung) for rung in rungs], status
+        if status != RUNNING:
+            check.finished_at = clock.now()
+        provider_id = check.provider_id
+    if provider_id and found and found.models and keep_models:
+        keep_models(provider_id, found)

@@ -1,0 +1,66 @@
+"""The stored key of a provider: sealed for its record, its owner and the origin it was saved for; never read back."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from webapp.core import clock
+from webapp.core.crypto import KeyRing
+from webapp.core.database import Record, UtcTime
+from webapp.core.errors import ConfigError, CryptoError
+from webapp.core.runtime import runtime
+from webapp.core.secret import Secret
+from webapp.settings.setting import read_setting, write_setting
+
+CHECK_SETTING, CHECK_VALUE = "key_check", Secret("jackfield")
+
+
+class Credential(Record):
+    """One key. `hint` is what may be shown of it."""
+
+    __tablename__ = "credentials"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id", ondelete="CASCADE"), unique=True)
+    origin: Mapped[str] = mapped_column(Text)
+    sealed: Mapped[str] = mapped_column(Text)
+    hint: Mapped[str] = mapped_column(Text)
+    saved_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
+
+    def open(self, origin: str) -> Secret:
+        """Return the key for calls to `origin`; raise CryptoError when it was saved for another one."""
+        return runtime().key_ring.open(self.sealed, self._context(origin))
+
+    def seal(self, key: Secret, origin: str) -> None:
+        """Keep a key for one origin; the record must have its id."""
+        self.origin, self.hint, self.saved_at = origin, key.mask(), clock.now()
+        self.sealed = runtime().key_ring.seal(key, self._context(origin))
+
+    def _context(self, origin: str) -> str:
+        return f"provider {self.provider_id}|credential {self.id}|{origin}"
+
+
+def store_key(session: Session, provider_id: int, key: Secret, origin: str) -> None:
+    """Set or replace the key of a provider."""
+    row = session.scalar(select(Credential).filter_by(provider_id=provider_id))
+    if row is None:
+        row = Credential(provider_id=provider_id, origin=origin, sealed="", hint="")
+        session.add(row)
+        session.flush()
+    row.seal(key, origin)
+
+
+def check_key_ring(session: Session, ring: KeyRing) -> None:
+    """Refuse to start with master keys that do not open what this database holds; at first start, leave a mark."""
+    sealed = read_setting(session, CHECK_SETTING)
+    if sealed is None:
+        write_setting(session, CHECK_SETTING, ring.seal(CHECK_VALUE, CHECK_SETTING))
+        return
+    try:
+        ring.open(sealed, CHECK_SETTING)
+    except CryptoError:
+        raise ConfigError(
+            "The master key does not open the keys in this database. Put back the master.key file that belongs to "
+            "it, or set JACKFIELD_ENCRYPTION_KEYS. Nothing was changed."
+        ) from None

@@ -1,0 +1,198 @@
+"""A provider: one address that serves models, and how to call it."""
+
+import re
+import unicodedata
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Select, Text, or_, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from webapp.accounts.user import User
+from webapp.core import clock
+from webapp.core.database import Record, UtcTime
+from webapp.core.errors import ConflictError, CryptoError, ForbiddenError, NotFoundError
+from webapp.core.runtime import runtime
+from webapp.core.secret import Secret
+from webapp.providers.credential import Credential, store_key
+from webapp.providers.private_address import is_open
+from webapp.providers.vendors import Vendor, vendor
+from webapp.upstream.addresses import host_port, origin
+from webapp.upstream.target import AuthStyle, Target
+
+UNDO_TIME = timedelta(seconds=30)
+
+
+class Provider(Record):
+    """One provider. Shared ones serve everybody here, others only their owner; built-ins have no owner."""
+
+    __tablename__ = "providers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    is_shared: Mapped[bool] = mapped_column(default=True)
+    slug: Mapped[str] = mapped_column(Text, unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    vendor_id: Mapped[str] = mapped_column(Text)
+    dialect: Mapped[str] = mapped_column(Text)
+    base_url: Mapped[str] = mapped_column(Text, default="")
+    auth_style: Mapped[str] = mapped_column(Text, default="bearer")
+    auth_name: Mapped[str] = mapped_column(Text, default="")
+    default_model: Mapped[str | None] = mapped_column(Text)
+    headers: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    is_builtin: Mapped[bool] = mapped_column(default=False)
+    is_enabled: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    refreshed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    refresh_started_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    refresh_failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    credential: Mapped[Credential | None] = relationship(lazy="joined", passive_deletes=True)
+
+    @property
+    def vendor(self) -> Vendor:
+        """The template it was made from."""
+        return vendor(self.vendor_id)
+
+    @property
+    def host(self) -> str:
+        """What to show of the address in small print."""
+        return re.sub(r"^https?://", "", self.base_url).partition("/")[0]
+
+    @property
+    def environment_key(self) -> Secret | None:
+        """The key from the vendor's environment variable; only at the vendor's own address, and never over a saved one."""
+        template = self.vendor
+        if self.credential or not template.env or self.base_url != template.base_url:
+            return None
+        return runtime().settings.environment_keys.get(template.env)
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether calls cannot work because no key is at hand."""
+        return self.auth_style != AuthStyle.NONE and not self.credential and not self.environment_key
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a chat may be sent to it."""
+        return self.is_enabled and not self.needs_key
+
+    def may_change(self, user: User) -> bool:
+        """Owners change what is theirs; admins change what is shared."""
+        return user.id == self.owner_id or (user.is_admin and self.is_shared)
+
+    def key(self) -> Secret | None:
+        """Open the key for one call; raise CryptoError when it does not belong to this record and address."""
+        if self.credential:
+            return self.credential.open(origin(self.base_url))
+        return self.environment_key
+
+    def target(self, session: Session) -> Target:
+        """Return where and how to call, with the key opened."""
+        secret_headers = self.headers or []
+        return Target(
+            dialect=self.dialect,
+            base_url=self.base_url,
+            api_key=self.key(),
+            auth_style=AuthStyle(self.auth_style),
+            auth_name=self.auth_name,
+            headers=tuple((header["name"], self._header_value(header)) for header in secret_headers),
+            allow_private=bool(self.base_url) and is_open(session, *host_port(self.base_url)),
+            vendor=self.vendor_id,
+        )
+
+    def seal_header(self, name: str, value: str) -> dict[str, str]:
+        """Return a header as it is stored: its value sealed like a key."""
+        sealed = runtime().key_ring.seal(Secret(value), self._header_context(name))
+        return {"name": name, "sealed": sealed}
+
+    def _header_value(self, header: dict[str, str]) -> str:
+        return runtime().key_ring.open(header["sealed"], self._header_context(header["name"])).reveal()
+
+    def _header_context(self, name: str) -> str:
+        return f"provider {self.id}|header {name.lower()}|{origin(self.base_url)}"
+
+
+def visible_providers(user: User) -> Select[tuple[Provider]]:
+    """Select what this user may see and use."""
+    return select(Provider).where(
+        Provider.deleted_at.is_(None), or_(Provider.is_shared, Provider.owner_id == user.id)
+    )
+
+
+def find_provider(session: Session, user: User, provider_id: int) -> Provider:
+    """Load a provider through its owner; raise NotFoundError for anybody else's."""
+    found = session.scalar(visible_providers(user).where(Provider.id == provider_id))
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def find_own_provider(session: Session, user: User, provider_id: int) -> Provider:
+    """Load a provider that this user may change; raise ForbiddenError when they may only use it."""
+    found = find_provider(session, user, provider_id)
+    if not found.may_change(user):
+        raise ForbiddenError
+    return found
+
+
+def change_address(session: Session, provider: Provider, base_url: str, key: Secret | None) -> None:
+    """Set address and key. A stored key stays only while the origin does: another one drops it, and sealed headers."""
+    if provider.is_builtin and base_url != provider.base_url:
+        raise ConflictError
+    if provider.base_url and base_url and origin(base_url) != origin(provider.base_url):
+        if provider.credential:
+            session.delete(provider.credential)
+            provider.credential = None
+        provider.headers = []
+    provider.base_url = base_url
+    session.flush()
+    if key:
+        store_key(session, provider.id, key, origin(base_url))
+        session.refresh(provider)
+
+
+def delete_provider(provider: Provider) -> None:
+    """Mark as deleted; it can be brought back for 30 seconds, then the monitor removes it. Built-ins stay."""
+    if provider.is_builtin:
+        raise ConflictError
+    provider.deleted_at = clock.now()
+
+
+def restore_provider(session: Session, user: User, provider_id: int) -> Provider:
+    """Undo a deletion, while it can be undone."""
+    found = session.get(Provider, provider_id)
+    if found is None or found.deleted_at is None or not found.may_change(user):
+        raise NotFoundError
+    found.deleted_at = None
+    return found
+
+
+def duplicate_provider(session: Session, provider: Provider, user: User, name: str) -> Provider:
+    """Copy a provider, with its key when the user may change the original, under a name of its own."""
+    copy = Provider(
+        owner_id=user.id,
+        is_shared=provider.is_shared and user.is_admin,
+        slug=free_slug(session, name),
+        name=name,
+        is_builtin=False,
+        **{field: getattr(provider, field) for field in ("vendor_id", "dialect", "base_url", "auth_style", "auth_name")},
+    )
+    session.add(copy)
+    session.flush()
+    if provider.may_change(user):
+        try:
+            if provider.credential and (key := provider.key()):
+                store_key(session, copy.id, key, origin(copy.base_url))
+            copy.headers = [copy.seal_header(row["name"], provider._header_value(row)) for row in provider.headers or []]
+        except CryptoError:
+            copy.headers = []
+    return copy
+
+
+def free_slug(session: Session, name: str) -> str:
+    """Return a short name for the API that nobody has: `xuong-da-nang`, then `xuong-da-nang-2`."""
+    plain = unicodedata.normalize("NFKD", name.replace("đ", "d").replace("Đ", "D"))
+    stem = re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode().lower()).strip("-")[:40] or "provider"
+    taken = set(session.scalars(select(Provider.slug).where(Provider.slug.startswith(stem))))
+    return next(slug for slug in (stem, *(f"{stem}-{n}" for n in range(2, 10_000))) if slug not in taken)

@@ -1,0 +1,81 @@
+"""Turns errors into answers: a page, a notice for htmx, or JSON for programs."""
+
+import logging
+
+from flask import Flask, Response, jsonify, request
+from flask_babel import gettext, lazy_gettext
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from werkzeug.exceptions import HTTPException
+
+from webapp.core.errors import BusyError, ConflictError, ForbiddenError, NotFoundError
+from webapp.core.logs import request_id
+from webapp.web.render import fragment, page, wants_fragment
+
+log = logging.getLogger(__name__)
+
+TEXTS = {
+    400: (lazy_gettext("This request does not fit"), lazy_gettext("Go back, reload the page and try again.")),
+    401: (lazy_gettext("You are not signed in"), lazy_gettext("Sign in and try again.")),
+    403: (lazy_gettext("You may not do this"), lazy_gettext("An admin can.")),
+    404: (
+        lazy_gettext("There is nothing at this address"),
+        lazy_gettext("It may have been deleted, or the link lost a piece on the way."),
+    ),
+    405: (lazy_gettext("This address does not take that"), lazy_gettext("Go back and try again.")),
+    409: (lazy_gettext("That does not go at the moment"), lazy_gettext("Reload the page to see how things stand.")),
+    413: (lazy_gettext("That is too large"), lazy_gettext("At most 8 MB fit into one request.")),
+    500: (
+        lazy_gettext("Jackfield made a mistake"),
+        lazy_gettext("What was saved before is safe. The details are in the server’s log under this number."),
+    ),
+    503: (lazy_gettext("All places are taken"), lazy_gettext("Too much is going on at once. Try again in a moment.")),
+    507: (
+        lazy_gettext("The database cannot be written"),
+        lazy_gettext("The disk may be full or the database locked. Nothing was changed; try again."),
+    ),
+}
+
+
+def install_errors(app: Flask) -> None:
+    """Register one handler for each kind of error."""
+    app.register_error_handler(HTTPException, lambda error: _answer(error.code or 500, _own_words(error)))
+    app.register_error_handler(CSRFError, _page_is_old)
+    app.register_error_handler(NotFoundError, lambda error: _answer(404))
+    app.register_error_handler(ForbiddenError, lambda error: _answer(403, str(error)))
+    app.register_error_handler(ConflictError, lambda error: _answer(409, str(error)))
+    app.register_error_handler(BusyError, lambda error: _answer(503))
+    app.register_error_handler(OperationalError, _database_failed)
+    app.register_error_handler(500, lambda error: _answer(500))
+
+
+def _page_is_old(error: CSRFError) -> Response:
+    return _answer(400, gettext("This page is too old, or you signed in elsewhere. Copy what you typed and reload."))
+
+
+def _own_words(error: HTTPException) -> str:
+    """The text given to abort(), but not Werkzeug's stock English."""
+    return error.description or "" if error.description != type(error).description else ""
+
+
+def _database_failed(error: OperationalError) -> Response:
+    log.error("The database failed", exc_info=error)
+    return _answer(507)
+
+
+def _answer(status: int, text: str = "") -> Response:
+    title, explanation = TEXTS.get(status, TEXTS[500 if status >= 500 else 400])
+    if request.path.startswith("/api/"):
+        response = jsonify({"error": text or str(title)})
+        response.status_code = status
+    elif wants_fragment():
+        response = fragment("_alert.html", status=status, title=title, text=text or explanation, number=request_id.get())
+        response.headers["HX-Retarget"] = "#alerts"
+        response.headers["HX-Reswap"] = "innerHTML"
+    else:
+        response = page(
+            "error.html", status=status, code=status, title=title, text=text or explanation, number=request_id.get()
+        )
+    if status == 503:
+        response.headers["Retry-After"] = "2"
+    return response

@@ -1,0 +1,72 @@
+"""How values are written: times, numbers, sizes, in the language of the request."""
+
+from datetime import datetime, timedelta
+
+from babel.dates import format_timedelta
+from flask import Flask
+from flask_babel import format_date, format_datetime, format_decimal, format_time, get_locale, gettext, to_user_timezone
+
+from webapp.core import clock
+
+
+def install_filters(app: Flask) -> None:
+    """Make the filters known to templates."""
+    for filter_ in (ago, moment, clock_time, day, number, compact, seconds, milliseconds):
+        app.jinja_env.filters[filter_.__name__] = filter_
+
+
+def ago(value: datetime | None) -> str:
+    """`3 hours ago` up to a day, then a date."""
+    if value is None:
+        return gettext("never")
+    age = clock.now() - value
+    if age < timedelta(seconds=10):
+        return gettext("just now")
+    if age < timedelta(days=1):
+        return format_timedelta(-age, add_direction=True, locale=get_locale())
+    return format_date(value, "medium")
+
+
+def moment(value: datetime) -> str:
+    """Date and time, for titles."""
+    return format_datetime(value, "medium")
+
+
+def clock_time(value: datetime) -> str:
+    """`14:02`."""
+    return format_time(value, "HH:mm")
+
+
+def day(value: datetime) -> str:
+    """`Today`, `Yesterday`, or how long ago in weeks and months: the headings of the conversation list."""
+    days = (to_user_timezone(clock.now()).date() - to_user_timezone(value).date()).days
+    if days <= 0:
+        return gettext("Today")
+    if days == 1:
+        return gettext("Yesterday")
+    if days <= 7:
+        return gettext("Last 7 days")
+    return format_date(value, "LLLL y")
+
+
+def number(value: float) -> str:
+    """`1,284`, grouped as the language does."""
+    return format_decimal(value)
+
+
+def compact(value: int) -> str:
+    """`200k`, `1.05M`: sizes of contexts."""
+    for size, letter in ((1_000_000, "M"), (1_000, "k")):
+        if value >= size:
+            return f"{format_decimal(round(value / size, 2 if size > 1000 else 1))}{letter}"
+    return format_decimal(value)
+
+
+def seconds(value_ms: float) -> str:
+    """`0.9 s`, from milliseconds."""
+    return f"{format_decimal(round(value_ms / 1000, 1 if value_ms >= 950 else 2))} s"
+
+
+def milliseconds(value_ms: float) -> str:
+    """`38 ms`, or seconds from one second on."""
+    return seconds(value_ms) if value_ms >= 1000 else f"{round(value_ms)} ms"

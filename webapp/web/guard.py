@@ -1,0 +1,51 @@
+"""Who may call a view: signed-in users, unless it is marked public; admins only, where it is marked so."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def public(view: View) -> View:
+    """Mark a view that needs no sign-in."""
+    view.is_public = True  # type: ignore[attr-defined]
+    return view
+
+
+def admin_only(view: View) -> View:
+    """Mark a view for admins; others get 403."""
+    view.is_admin_only = True  # type: ignore[attr-defined]
+    return view
+
+
+def is_public(view: Callable[..., Any]) -> bool:
+    """Whether a view was marked public."""
+    return getattr(view, "is_public", False)
+
+
+def install_guard(app: Flask, load_user: Callable[[], Any]) -> None:
+    """Load the user of every request into `g.user` and keep strangers out: what is not marked is closed."""
+
+    @app.before_request
+    def keep_out() -> Response | None:
+        if request.endpoint == "static":
+            return None
+        g.user = load_user()
+        view = current_app.view_functions.get(request.endpoint or "")
+        if view is None or is_public(view):
+            return None
+        if g.user is None:
+            return _ask_to_sign_in()
+        if getattr(view, "is_admin_only", False) and not g.user.is_admin:
+            abort(403, "Only an admin can do this.")
+        return None
+
+
+def _ask_to_sign_in() -> Response:
+    here = request.full_path.rstrip("?") if request.method == "GET" and "HX-Request" not in request.headers else None
+    login = url_for("accounts.new_session", next=here)
+    if "HX-Request" in request.headers:
+        return Response(status=401, headers={"HX-Redirect": login})
+    return redirect(login, 303)  # type: ignore[return-value]

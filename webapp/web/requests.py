@@ -1,0 +1,38 @@
+"""What is noted about every request: its id, how long it took, and that its transactions only read."""
+
+import logging
+
+from flask import Flask, Response, g, request
+
+from webapp.core import clock
+from webapp.core.database import expect_reads_only
+from webapp.core.ids import random_text
+from webapp.core.logs import request_id
+
+log = logging.getLogger("webapp.requests")
+QUIET_ENDPOINTS = frozenset({"static", "health.show_liveness", "health.show_readiness"})
+
+
+def install_request_log(app: Flask) -> None:
+    """Give each request an id, echoed in `x-request-id`, and write one log line when it is answered."""
+
+    @app.before_request
+    def begin() -> None:
+        request_id.set(random_text(12))
+        expect_reads_only(request.method in ("GET", "HEAD"))
+        g.started = clock.monotonic()
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        response.headers["X-Request-Id"] = request_id.get()
+        if request.endpoint not in QUIET_ENDPOINTS:
+            log.info(
+                "answered",
+                extra={
+                    "method": request.method,
+                    "path": request.path,
+                    "status": response.status_code,
+                    "ms": round((clock.monotonic() - g.get("started", clock.monotonic())) * 1000, 1),
+                },
+            )
+        return response

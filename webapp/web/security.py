@@ -1,0 +1,73 @@
+"""What every response and request must satisfy: headers, host names, origin of writes, body sizes."""
+
+import ipaddress
+import socket
+
+from flask import Flask, Response, abort, g, request
+from flask_wtf.csrf import CSRFProtect
+
+from webapp.core.config import Settings
+
+MAX_BODY_BYTES = 8_000_000
+# No inline script or style anywhere, so no nonce and no `unsafe-*` is needed.
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "object-src 'none'; manifest-src 'self'; worker-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "X-DNS-Prefetch-Control": "off",
+    "X-Frame-Options": "DENY",
+}
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+csrf = CSRFProtect()
+
+
+def install_security(app: Flask, settings: Settings) -> None:
+    """Register the checks before, and the headers after, every request."""
+    app.config.update(
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+        MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
+        MAX_FORM_PARTS=1000,
+        SESSION_COOKIE_NAME="jackfield",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,  # the referrer that it looks for is never sent; SameSite and the token guard
+    )
+    csrf.init_app(app)
+    known_hosts = settings.trusted_hosts | {"localhost", socket.gethostname().lower(), settings.host.lower()}
+
+    @app.before_request
+    def refuse_strangers() -> None:
+        if not is_known_host(request.host, known_hosts):
+            abort(400, "This host name is not known here. Name it in JACKFIELD_TRUSTED_HOSTS.")
+        if request.method not in SAFE_METHODS and request.headers.get("Sec-Fetch-Site") == "cross-site":
+            abort(403, "This request came from another site.")
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.is_secure:
+            response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        if g.get("user") is not None and request.endpoint != "static":
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def is_known_host(host: str, known: frozenset[str] | set[str]) -> bool:
+    """Whether a Host header is one of ours. Addresses pass: DNS rebinding needs a name."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() and not host.endswith("]") else host
+    name = name.strip("[]").lower()
+    if name in known:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return any(entry.startswith(".") and name.endswith(entry) for entry in known)
+    return True
