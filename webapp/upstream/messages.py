@@ -39,12 +39,12 @@ class Piece:
 
 @dataclass(slots=True)
 class Usage:
-    """Tokens as the provider counted them; output includes reasoning."""
+    """Tokens as the provider counted them; output includes reasoning. `None` means: not told."""
 
     input_tokens: int = 0
     output_tokens: int = 0
-    reasoning_tokens: int = 0
-    cached_tokens: int = 0
+    reasoning_tokens: int | None = None
+    cached_tokens: int | None = None
 
 
 @dataclass(slots=True)
@@ -58,7 +58,11 @@ class ToolCall:
 
 @dataclass(slots=True)
 class Reply:
-    """A whole answer, or what came of it. `complete` is false when it was cut, failed or stopped."""
+    """A whole answer, or what came of it. `complete` is false when it was cut, failed or stopped.
+
+    `details` may hold: hint (a word for a note under an empty answer), keep (opaque values to send back), cost_usd,
+    citations.
+    """
 
     text: str = ""
     reasoning: str = ""
@@ -70,6 +74,7 @@ class Reply:
     complete: bool = False
     end: End = "eof"
     warnings: list[str] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
 
 
 CAPABILITIES = ("vision", "tools", "reasoning", "structured_output", "audio_input")

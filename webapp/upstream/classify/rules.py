@@ -1,0 +1,205 @@
+"""The phrases by which errors are told apart: data, in the order in which they are tried.
+
+Order and phrases: sections 6.3 and 6.4 of the wire notes. A rule matches lower-case text in which every message, code
+and type of the body stands on a line of its own and the last line names the keys of the error object.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from webapp.upstream.failures import OUTCOMES as OUTCOMES
+
+LOCAL_VENDORS: Final = frozenset(
+    {"ollama", "lmstudio", "llama.cpp", "vllm", "sglang", "tgi", "koboldcpp", "text-generation-webui", "jan", "localai"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """If the text matches (and status and vendor fit), the error is of this category; `changes` alter its outcome."""
+
+    category: str
+    pattern: re.Pattern[str]
+    statuses: frozenset[int] = frozenset()
+    vendors: frozenset[str] = frozenset()
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+def rule(category: str, *phrases: str, statuses: str = "", vendors: str = "", **changes: Any) -> Rule:
+    """Build a rule from alternative regular expressions and space-separated statuses and vendors."""
+    pattern = re.compile("|".join(phrases), re.M)
+    numbers = frozenset(int(status) for status in statuses.split())
+    return Rule(category, pattern, numbers, frozenset(vendors.split()), changes)
+
+
+N = r"(\d[\d,]*)"
+CONTEXT_NUMBERS: Final = tuple(
+    re.compile(pattern, re.S)
+    for pattern in (
+        rf"maximum context length is (?P<limit>{N}).{{0,80}}?"
+        rf"(?:resulted in|requested|contains?|has|have) (?:about |at least )?(?P<used>{N})",
+        rf"prompt is too long: (?P<used>{N}) tokens > (?P<limit>{N})",
+        rf"token limit: (?P<limit>{N}) \(requested: (?P<used>{N})",
+        rf"request \((?P<used>{N}) tokens\) exceeds the available context size \((?P<limit>{N})",
+        rf"n_keep: (?P<used>{N})\s*>=?\s*n_ctx: (?P<limit>{N})",
+        rf"keep the first (?P<used>{N}) tokens.{{0,120}}context length of only (?P<limit>{N})",
+        rf"\((?P<used>{N}) tokens\) is longer than the model's context length \((?P<limit>{N})",
+        rf"must have less than (?P<limit>{N}) tokens. given: (?P<used>{N})",
+        rf"max_new_tokens`? must be <= (?P<limit>{N}).{{0,20}}given: (?P<used>{N})",
+        rf"current length is (?P<used>{N}) while limit is (?P<limit>{N})",
+        rf"request too large.{{0,200}}limit (?P<limit>{N}), requested (?P<used>{N})",
+        rf"token count \(?(?P<used>{N})\)? exceeds the maximum number of tokens allowed \(?(?P<limit>{N})",
+        rf"contains (?P<used>{N}) tokens.{{0,40}}model with (?P<limit>{N})",
+        rf"maximum prompt length is (?P<limit>{N}).{{0,40}}contains (?P<used>{N})",
+        rf"input length should be \[\d+, ?(?P<limit>{N})\]",
+        rf"(?:limit for this model is|max size:|maximum (?:prompt|context) length is|must be <=) (?P<limit>{N})",
+        rf"exceed context limit: .{{0,40}}> (?P<limit>{N})",
+    )
+)
+
+RULES: Final = (
+    rule(
+        "context_length",
+        r"maximum context length",
+        r"maximum prompt length",
+        r"context_length_exceeded|exceed_context_size|model_context_window_exceeded|tokens_limit_reached",
+        r"prompt is too long|input is too long|prompt exceeds max length|too many (?:input )?tokens",
+        r"exceeds? (?:the )?(?:available |maximum |model'?s? )?context (?:size|length|window|limit)",
+        r"exceeded model token limit",
+        r"(?:longer|greater) than the (?:model's )?context length|with context length of only",
+        r"must have less than \d+ tokens|max_new_tokens`? must be <=",
+        r"current length is \d+ while limit",
+        r"request too large.*\blimit \d+, requested \d+",
+        r"the limit for this model is \d+ tokens|max size: \d+ tokens",
+        r"token count .* exceeds the maximum number of tokens",
+        r"too large for model with \d+ maximum context",
+        r"range of input length should be|reduce the length of the (?:messages|prompt|input)",
+    ),
+    rule("rate_limit", r"in_flight_budget", statuses="402 429 200"),
+    rule("quota_window", r"exceeded your current quota(?s:.*)perday"),
+    rule("rate_limit", r"exceeded your current quota(?s:.*)(?:retry in \d|retryinfo)"),
+    rule("billing", r"budget_exceeded|budget has been exceeded", action="contact_admin"),
+    rule("billing", r"", statuses="402"),
+    rule(
+        "billing",
+        r"insufficient[_ ](?:account )?(?:quota|balance|credits?|funds|user quota)|insufficient_user_quota",
+        r"(?:credit|account) balance|balance is (?:too low|not enough)|not enough (?:credits?|balance)|out of credits?",
+        r"exceeded[_ ](?:your )?current[_ ]quota|spend(?:ing)?[_ ]limit|billing[_ ](?:hard[_ ])?limit",
+        r"key limit exceeded|more credits|included credits|purchase credits|requires payment|payment required|arrear",
+        r"billing_not_active|overdue[ -]payment|recharge|top up|余额不足|额度不足|额度已用尽|欠费|预扣费",
+    ),
+    rule(
+        "quota_window",
+        r"per[- ]?day\b|byday\b|per 86400s|requestsperday|\b[rt]pd\b|daily (?:limit|quota|request|free)",
+        r"free-models-per-day|weekly (?:limit|quota|usage)|monthly (?:limit|quota|usage)|5[- ]hour|usage limit reached",
+        r"limit will reset at|usage limit exceeded|quota will (?:reset|refresh)",
+        statuses="429 403 401 200",
+    ),
+    rule(
+        "content_filter",
+        r"content_filter|content management policy|responsibleai|data_?inspection_?failed|content[_ ]polic",
+        r"content filtering policy|unsafe or sensitive content|input was flagged|requires moderation",
+        r"violates? (?:our |the )?(?:usage|content|safety)|inappropriate content",
+        r"prohibited_content|blocked by .*safety|敏感|违规",
+    ),
+    rule(
+        "tool_call_failed",
+        r"tool_use_failed|failed to call a function|failed_generation|malformed[_ ]function[_ ]call",
+        r"tool call validation failed|failed to parse (?:the )?tool call",
+    ),
+    rule(
+        "feature_unsupported",
+        r"only supports single tool-calls",
+        repair={"set": {"parallel_tool_calls": False}},
+    ),
+    rule(
+        "feature_unsupported",
+        r"does not support (?:this |forced )?tool_choice",
+        repair={"drop": ["tool_choice"]},
+    ),
+    rule(
+        "feature_unsupported",
+        r"does not support (?:tools?|function)|tool choice requires|no endpoints found that support tool",
+        r"tools? (?:is|are|use is|calling is) not supported|support (?:for )?(?:tool|function)[ -]call",
+        repair={"drop": ["tools", "tool_choice"]},
+    ),
+    rule(
+        "feature_unsupported",
+        r"image input is not supported|not a multimodal model|no endpoints found that support image",
+        r"(?:does not|doesn't|not) support (?:image|vision|multimodal)|unknown variant `?image_url|mmproj",
+        r"images? (?:is|are) not supported|does not accept images?",
+        retryable=False,
+        action="remove_images",
+    ),
+    rule(
+        "feature_unsupported",
+        r"streaming requests are not yet allowed|stream(?:ing)? (?:is )?not supported|does not support stream",
+        repair={"drop": ["stream", "stream_options"]},
+    ),
+    rule("overloaded", r"degraded function", retryable=False, action="pick_model"),
+    rule(
+        "model_not_loaded",
+        r"no models? (?:is |are )?(?:currently )?loaded|model (?:is )?(?:not loaded|unloaded)",
+        r"load a model (?:first|in)",
+    ),
+    rule("model_loading", r"^loading model|model_loading|model\b.{0,120} is (?:currently |still )?loading|warming up"),
+    rule(
+        "overloaded",
+        r"overloaded|server(?: is)? (?:currently )?busy|server_busy|high (?:traffic|demand|load)|at capacity",
+        r"capacity exceeded|no slots? available|queue is full|temporarily unavailable|engine is busy",
+        r"负载|繁忙",
+    ),
+    rule("network_cors", r"^\s*\Z", statuses="403", vendors="ollama"),
+    rule("permission", r"invalid host header", key_ok=None, action="allow_host"),
+    rule(
+        "permission",
+        r"(?:country|region|territory|location).{0,40}not supported|unsupported_country",
+        key_ok=None,
+        action="change_network_or_provider",
+    ),
+    rule("models_unavailable", r"error listing|failed to list models|could not list models"),
+    rule(
+        "wrong_path",
+        r"unexpected endpoint or method|404 page not found|404 not_found|^(?:resource |file |page )?not found\.?$",
+        r"endpoint does not exist|invalid url|unknown request url|unrecognized request url|no route",
+        r"^cannot (?:get|post) /|method not allowed|could not route|no static resource|plain http request was sent",
+        r"(?:path|route|url|endpoint) (?:was )?not found|no such (?:route|endpoint|path)",
+    ),
+    rule("auth_missing", r"signin_url", action="open_link"),
+    rule("auth_missing", r"x-api-key header is required", action="switch_protocol"),
+    rule("auth_missing", r"no (?:cookie )?auth credentials", key_ok=False),
+    rule("auth_missing", r"cf-aig-authorization", action="add_header"),
+    rule(
+        "auth_missing",
+        r"no api[- _]?key",
+        r"(?:api[- _]?key|token|auth\w*|credentials?)(?: header)? (?:is |was )?(?:missing|required)",
+        r"missing (?:a |an |the )?(?:valid )?(?:api|auth|bearer|token|credential|subscription key)",
+        r"(?:didn't|did not) provide an? api|must provide an? api|not received in header|未提供",
+        statuses="400 401 403 200",
+    ),
+    rule(
+        "auth_invalid",
+        r"(?:incorrect|invalid|wrong|unknown|malformed|expired|revoked|bad)[- _](?:x-)?api[- _]?(?:key|token)",
+        r"api[- _]?key (?:is |was )?(?:not valid|invalid|incorrect|expired|revoked|not found|disabled)|api_key_invalid",
+        r"invalid (?:token|bearer|authentication|credentials?|subscription key|username or password|access token|jwt)",
+        r"invalid_token|token (?:is |has )?(?:expired|invalid)|authentication (?:error|fail)|authorization failed",
+        r"authentication_error|unauthorized|unauthenticated|virtual key expected|no such user|身份验证|无效的令牌|令牌",
+        statuses="400 401 403 200",
+    ),
+    rule("auth_invalid", r"", statuses="401"),
+    rule("model_not_found", r"try pulling it|pull it first", key_ok=None, action="pull_model"),
+    rule(
+        "model_not_found",
+        r"model[_ ]not[_ ](?:found|exist|supported|available)|no such model|unknown[_ ]model|invalid model",
+        r"models?\b.{0,120}\b(?:does not exist|doesn't exist|not found|not exist|is not available|was not found)",
+        r"model.{0,200}(?:is not supported by any provider|has been (?:decommissioned|deprecated|retired|removed))",
+        r"not a valid model|is not found for api version|inaccessible, and/or not deployed|non-serverless model",
+        r"deploymentnotfound|deployment for this resource does not exist|not found for account|no endpoints found for",
+        r"^model: |does not have access to (?:the )?model|requested entity was not found|no available channel",
+        r"not a chat model|unsupported model|model_decommissioned|无可用渠道|模型不存在",
+    ),
+    rule("payload_too_large", r"", statuses="413"),
+    rule("rate_limit", r"", statuses="429"),
+    rule("rate_limit", r"rate[_ ]limit|too many requests|throttl", statuses="403 200 503"),
+)

@@ -1,0 +1,35 @@
+"""The chat-completions protocol of OpenAI and everything compatible."""
+
+from typing import Any
+
+from webapp.upstream.dialects.call import Call, json_call, list_path, page_query
+from webapp.upstream.dialects.openai_answer import OpenAIAnswer
+from webapp.upstream.listing import read_list
+from webapp.upstream.messages import ChatRequest
+from webapp.upstream.target import Target
+
+__all__ = ["chat_call", "decoder", "list_call", "read_list"]
+
+
+def chat_call(target: Target, request: ChatRequest, stream: bool) -> Call:
+    """Build POST /chat/completions. Only what the user set is sent; `None` in `extra` takes a field out."""
+    body: dict[str, Any] = {
+        "model": request.model,
+        # Z.ai refuses empty texts
+        "messages": [{"role": turn.role, "content": turn.text} for turn in request.messages if turn.text],
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "stream": stream or None,
+        "stream_options": {"include_usage": True} if stream else None,
+    }
+    return json_call("/chat/completions", body | request.extra, stream)
+
+
+def list_call(target: Target, page: dict[str, Any] | None = None) -> Call:
+    """Build the GET for the model list."""
+    return Call("GET", list_path(target), query=page_query(page), headers={"Accept": "application/json"})
+
+
+def decoder(target: Target) -> OpenAIAnswer:
+    """Return a decoder for one answer."""
+    return OpenAIAnswer(target)

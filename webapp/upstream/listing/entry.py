@@ -1,0 +1,122 @@
+"""Reads one entry of a model list."""
+
+import re
+from typing import Any, Final
+
+from webapp.upstream.classify.rules import LOCAL_VENDORS
+from webapp.upstream.listing.capabilities import read_capabilities
+from webapp.upstream.listing.envelope import entry_id
+from webapp.upstream.listing.kinds import output_modalities, read_kind
+from webapp.upstream.listing.sizes import read_context, read_output_limit
+from webapp.upstream.messages import ModelInfo
+from webapp.upstream.shapes import as_dict, as_list, as_text
+
+NAME_KEYS: Final = ("display_name", "displayName", "title", "name", "model_name")
+HOSTED_NAMES: Final = re.compile(r"(?:gpt-|o\d\b|chatgpt|claude|gemini|grok|text-embedding-|dall-e|whisper-1)", re.I)
+LOCAL_OWNERS: Final = frozenset({"llamacpp", "vllm", "sglang", "library", "localai"})
+READY: Final = frozenset(
+    {"succeeded", "loaded", "unloaded", "not-loaded", "loading", "sleeping", "active", "ready", "live"}
+)
+
+
+def read_entry(row: object, vendor: str) -> ModelInfo | None:
+    """Return the model, or None if the entry has no id. Nothing of the raw entry (icons, descriptions) is kept."""
+    if isinstance(row, str):
+        row = {"id": row}
+    if not isinstance(row, dict) or (model_id := entry_id(row)) is None:
+        return None
+    places = _places(row)
+    context = read_context(row, places)
+    info = ModelInfo(
+        id=model_id,
+        kind=read_kind(row, model_id),
+        context_length=context.length,
+        max_output_tokens=read_output_limit(row, places),
+        capabilities=read_capabilities(row, places),
+        display_name=next((name for key in NAME_KEYS if (name := as_text(row.get(key)))), None),
+    )
+    details = {
+        "context_kind": context.kind,
+        "trained_context": context.trained if context.kind == "runtime" else None,
+        "outputs": outputs if (outputs := output_modalities(row)) not in ([], ["text"]) else None,
+        **_state(row),
+        **_nature(row, model_id, vendor),
+    }
+    info.details = {name: value for name, value in details.items() if value is not None and value != ""}
+    if info.details.get("wildcard"):
+        info.details["available"] = False
+    return info
+
+
+def _places(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return every object of the entry that may hold sizes or flags, the outermost first."""
+    places = [row]
+    if isinstance(inner := row.get("capabilities"), dict):
+        places += [inner, as_dict(inner.get("limits")), as_dict(inner.get("supports"))]
+    for name in ("limits", "model_info"):
+        if isinstance(inner := row.get(name), dict):
+            places.append(inner)
+    if isinstance(inner := row.get("model_spec"), dict):  # Venice
+        places += [inner, as_dict(inner.get("capabilities"))]
+    if isinstance(inner := row.get("info"), dict):  # Open WebUI
+        places.append(as_dict(as_dict(inner.get("meta")).get("capabilities")))
+    if isinstance(properties := row.get("properties"), list):  # Cloudflare: [{property_id, value}], values are text
+        pairs = [(item.get("property_id"), item.get("value")) for item in properties if isinstance(item, dict)]
+        texts = {"true": True, "false": False}
+        named = {name: value for name, value in pairs if isinstance(name, str)}
+        places.append(
+            {name: texts.get(value, value) if isinstance(value, str) else value for name, value in named.items()}
+        )
+    return places
+
+
+def _state(row: dict[str, Any]) -> dict[str, Any]:
+    """Tell whether it can be called now, and the load state of local servers."""
+    status = row.get("status")
+    state = as_text(row.get("state"))
+    available: bool | None = None
+    if isinstance(active := row.get("active"), bool):
+        available = active
+    if isinstance(status, int):  # Novita: 1 is served, 4 is retired
+        available = status == 1
+    elif isinstance(status, str):  # Azure
+        available = None if status.lower() in READY else False
+    elif isinstance(status, dict):  # llama.cpp router
+        state = "failed" if status.get("failed") is True else as_text(status.get("value"))
+        available = None if state in READY else False
+    if isinstance(instances := row.get("loaded_instances"), list):
+        state = "loaded" if instances else "not-loaded"
+    elif "size_vram" in row:
+        state = "loaded"
+    providers = [item for item in as_list(row.get("providers")) if isinstance(item, dict) and "status" in item]
+    if providers and all(provider["status"] != "live" for provider in providers):
+        available = False
+    if as_dict(row.get("policy")).get("state") == "disabled":
+        available = False
+    return {"available": available, "state": state}
+
+
+def _nature(row: dict[str, Any], model_id: str, vendor: str) -> dict[str, Any]:
+    """Tell what stands behind the id: an alias, a router, another model, another host."""
+    base = row.get("model") if row.get("object") == "deployment" else as_dict(row.get("info")).get("base_model_id")
+    price = as_dict(row.get("pricing")).get("prompt")
+    is_local = vendor in LOCAL_VENDORS or row.get("owned_by") in LOCAL_OWNERS
+    return {
+        "deployment": True if "litellm_params" in row else None,
+        "alias": True if model_id.startswith("~") else None,
+        "router": True if row.get("arena") is True or price in ("-1", -1) else None,
+        "wildcard": True if "*" in model_id else None,
+        "base_model": as_text(base),
+        "parent": as_text(row.get("parent")),
+        "remote": True if row.get("remote_host") else None,
+        "identity": "unknown" if is_local and HOSTED_NAMES.match(model_id) else None,
+        "preview": True if row.get("preview") is True else None,
+        "deprecated": True if _is_deprecated(row) else None,
+    }
+
+
+def _is_deprecated(row: dict[str, Any]) -> bool:
+    if row.get("deprecated") is True or row.get("is_deprecated") is True:
+        return True
+    dates = (row.get("expiration_date"), row.get("shutdown_date"), row.get("deprecation"))
+    return any(isinstance(date, str | int) and date for date in dates)

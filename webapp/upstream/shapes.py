@@ -1,0 +1,47 @@
+"""Reading untrusted JSON: a lenient parser and getters that never raise on a wrong type."""
+
+import re
+from typing import Any
+
+import orjson
+
+# An escaped backslash and a whole pair are consumed so that only a surrogate standing alone reaches the group.
+SURROGATE = re.compile(r"\\\\|\\u[dD][89abAB]\w{2}\\u[dD][c-fC-F]\w{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})")
+
+
+def loads(text: bytes) -> Any:
+    """Parse JSON; bad UTF-8 and lone surrogates become U+FFFD. Raises ValueError, also for nesting beyond 1,024."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        if not text.rstrip().endswith((b"}", b"]")):
+            raise
+        repaired = SURROGATE.sub(lambda found: "\\ufffd" if found[1] else found[0], text.decode("utf-8", "replace"))
+        return orjson.loads(repaired)
+
+
+def as_dict(value: object) -> dict[str, Any]:
+    """Return the value if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """Return the value if it is an array, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_text(value: object) -> str:
+    """Return the value if it is text, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def as_count(value: object) -> int | None:
+    """Return a whole number of zero or more, else None."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def first_dict(value: object) -> dict[str, Any]:
+    """Return the first item of an array if it is an object, else an empty one."""
+    return as_dict(value[0]) if isinstance(value, list) and value else {}
