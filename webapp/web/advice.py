@@ -1,0 +1,91 @@
+"""What to tell people about a failed call: what happened, why, and what to do now. Data: advice_texts, advice_cases."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from flask_babel import format_decimal, gettext
+
+from webapp.web.advice_cases import CASES
+from webapp.web.advice_entry import SOMEBODY_ELSES, Action, Entry
+from webapp.web.advice_texts import TEXTS, UNKNOWN
+
+# Hosts whose name alone says what went wrong; the words are keys of CASES.
+PLACES = (
+    (re.compile(r"(localhost|127\.[\d.]+|0\.0\.0\.0|\[::1?\])(:\d+)?"), "loopback"),
+    (re.compile(r"host\.docker\.internal(:\d+)?"), "container"),
+)
+CHANGES_PROVIDER = frozenset({"edit_key", "edit_address", "open_key_page"})
+UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Finished texts, not escaped, and the button that helps, if one does."""
+
+    title: str
+    cause: str
+    steps: tuple[str, ...]
+    action: Action | None
+
+
+def advise(
+    failure: dict[str, Any],
+    *,
+    provider: str,
+    model: str | None = None,
+    host: str = "",
+    is_admin: bool = True,
+    may_change: bool = True,
+    key_page: str = "",
+) -> Advice:
+    """Explain a failure record (webapp/providers/failure.py) in the language of the request.
+
+    `host` is the provider's host and port. `is_admin`: the reader may open private addresses; `may_change`: and may
+    edit this provider. Without a `key_page` no link to the provider's account is proposed.
+    """
+    entry = _entry(failure, host, is_admin)
+    steps, action = entry.steps, entry.action
+    if entry.wait:
+        steps = (_told_wait(failure) or entry.wait, *steps)
+    if action in CHANGES_PROVIDER and not may_change:
+        steps, action = SOMEBODY_ELSES, "pick_model"
+    if action == "open_key_page" and not key_page:
+        action = "pick_model"
+    names = {"provider": provider, "model": model or gettext("this model"), "host": host or provider}
+    return Advice(
+        title=_with_status(str(entry.title) % names, failure.get("status")),
+        cause=str(entry.cause) % names,
+        steps=tuple(str(step) % names for step in steps),
+        action=action,
+    )
+
+
+def _entry(failure: dict[str, Any], host: str, is_admin: bool) -> Entry:
+    """Choose the most exact texts: of a special case, else of the category."""
+    category, action = str(failure.get("category")), failure.get("action")
+    words = [word for pattern, word in PLACES if pattern.fullmatch(host)]
+    if not is_admin:
+        words.append("member")
+    if action or failure.get("status") is None:
+        words.append(action or "own")  # without a recovery step it was never sent: own_failure()
+    cases = [CASES[category, word] for word in words if (category, word) in CASES]
+    return cases[0] if cases else TEXTS.get(category, UNKNOWN)
+
+
+def _told_wait(failure: dict[str, Any]) -> str:
+    """`Wait 18 s: …`, rounded up; empty when the provider named no time."""
+    seconds = failure.get("retry_after") or 0
+    if seconds <= 0:
+        return ""
+    size, unit = next(((size, unit) for size, unit in UNITS if seconds > 1.5 * size), (1, "s"))
+    time = f"{format_decimal(math.ceil(seconds / size))} {unit}"
+    return str(gettext("Wait %(time)s: the provider asked for that.", time=time))
+
+
+def _with_status(title: str, status: int | None) -> str:
+    """Name the HTTP status, unless it claims success (errors inside a stream)."""
+    if status is None or status < 300:
+        return title
+    return str(gettext("%(title)s (HTTP %(status)s)", title=title, status=status))
