@@ -1,15 +1,37 @@
-"""The features and their doors: blueprints, start-up steps and background work."""
+"""The features and their doors: blueprints, start-up steps and what joins features by function."""
 
 from flask import Flask
 
 from webapp.accounts.routes import accounts
 from webapp.accounts.session import load_user
+from webapp.chat.routes import chat
+from webapp.chat.run_routes import runs
+from webapp.core.database import writing
+from webapp.core.runtime import runtime
+from webapp.models.discovery import store_list
+from webapp.models.routes import models
+from webapp.models.seed import seed_providers
+from webapp.providers import checks as connection_checks
+from webapp.providers.address_routes import addresses
+from webapp.providers.check_routes import checks
+from webapp.providers.credential import check_key_ring
+from webapp.providers.routes import providers
+from webapp.settings.routes import settings
+from webapp.upstream.transport import forbid_listener
+from webapp.web.advice import advise
 from webapp.web.guard import install_guard
 from webapp.web.health import health
 
 
 def install_features(app: Flask) -> None:
     """Register every door. Called once, inside the app context, with the database up to date."""
+    parts = runtime()
+    with writing() as session:
+        check_key_ring(session, parts.key_ring)
+        seed_providers(session)
+    connection_checks.keep_models = store_list
+    forbid_listener(parts.settings.host, parts.settings.port)
+    app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
-    for blueprint in (health, accounts):
+    for blueprint in (health, accounts, settings, providers, addresses, checks, models, chat, runs):
         app.register_blueprint(blueprint)

@@ -1,4 +1,4 @@
-"""The one background loop: saves live answers, renews leases, ends what a dead process left, removes what was deleted."""
+"""The one background loop: saves live answers, renews leases, ends dead runs, removes what was deleted."""
 
 import logging
 import threading

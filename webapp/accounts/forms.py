@@ -22,9 +22,7 @@ class SetupForm(Form):
 
     token = StringField(lazy_gettext("Set-up code"), [required, Length(max=100)], [strip])
     name = StringField(lazy_gettext("Your name"), [required, Length(max=100), no_control_characters], [strip])
-    email = StringField(
-        lazy_gettext("Email or user name"), [required, Length(max=200), no_control_characters], [strip]
-    )
+    email = StringField(lazy_gettext("Email or user name"), [required, Length(max=200), no_control_characters], [strip])
     password = PasswordField(lazy_gettext("Password"), [required])
 
     def validate_password(self, field: PasswordField) -> None:

@@ -1,0 +1,1 @@
+"""Chat: conversations, their messages, and the runs that write the answers."""

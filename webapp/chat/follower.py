@@ -1,4 +1,4 @@
-"""Follows one answer for one reader: the whole so far, then what is new, then the end. The writer knows nothing of it."""
+"""Follows one answer for one reader: the whole so far, then what is new, then the end."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

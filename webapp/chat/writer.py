@@ -112,7 +112,9 @@ def _history(session: Session, run: Run) -> list[ChatMessage]:
     rows = session.execute(
         select(Message, Run.question_id)
         .outerjoin(Run, Run.message_id == Message.id)
-        .where(Message.conversation_id == run.conversation_id, Message.id <= max(run.question_id, run.continues_id or 0))
+        .where(
+            Message.conversation_id == run.conversation_id, Message.id <= max(run.question_id, run.continues_id or 0)
+        )
         .order_by(Message.id)
     ).all()
     answers = {question_id: message.text for message, question_id in rows if question_id and message.text}

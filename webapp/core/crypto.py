@@ -81,7 +81,7 @@ class KeyRing:
 
 
 def private_file(path: Path, make: Callable[[], str]) -> str:
-    """Return the text of a secret file (mode 0600), written with `make()` at first; refuse it when others can read it."""
+    """Return a secret file's text; written with `make()` at first, mode 0600. Others must not read it."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -32,7 +32,9 @@ class LineFormatter(logging.Formatter):
             line = {"time": time, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
             return redact(json.dumps(line | fields, default=str, ensure_ascii=False))
         error = fields.pop("error", "")
-        details = " ".join(f"{name}={json.dumps(value, default=str, ensure_ascii=False)}" for name, value in fields.items())
+        details = " ".join(
+            f"{name}={json.dumps(value, default=str, ensure_ascii=False)}" for name, value in fields.items()
+        )
         text = f"{time} {record.levelname:<7} {_escaped(record.getMessage())} {details}".rstrip()
         return redact(f"{text}\n{error}" if error else text)
 

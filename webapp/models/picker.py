@@ -41,7 +41,12 @@ def search_models(session: Session, user: User, query: str, offset: int = 0) -> 
     needs_key = [row.id for row in session.scalars(select(Provider)) if row.needs_key]
     page = session.scalars(
         found.order_by(
-            Provider.id.in_(needs_key), Provider.vendor_id == "demo", Provider.name, Provider.id, Model.position, Model.id
+            Provider.id.in_(needs_key),
+            Provider.vendor_id == "demo",
+            Provider.name,
+            Provider.id,
+            Model.position,
+            Model.id,
         )
         .offset(max(0, offset))
         .limit(PAGE)

@@ -14,10 +14,11 @@ from webapp.core.runtime import runtime
 from webapp.providers.check import BAD, GOOD, RUNNING, STOPPED, UNKNOWN, Check
 from webapp.providers.failure import failure_record
 from webapp.providers.provider import Provider
-from webapp.upstream import RUNGS, Rung, probe
+from webapp.upstream import Rung, probe
 from webapp.upstream.messages import ModelList
 from webapp.upstream.target import Target
 
+RUNGS = ("resolve", "connect", "tls", "authenticate", "list", "answer", "stream")
 RUNS_PER_USER = 4  # at once
 
 # Set once at start by the wiring: `webapp.models` stands to our right and must not be imported here.
@@ -28,7 +29,13 @@ _stops_lock = threading.Lock()
 
 
 def start_check(
-    session: Session, user: User, target: Target, *, name: str, provider: Provider | None = None, model: str | None = None
+    session: Session,
+    user: User,
+    target: Target,
+    *,
+    name: str,
+    provider: Provider | None = None,
+    model: str | None = None,
 ) -> Check:
     """Write the row down and run the ladder in the background; raise BusyError when this user runs too many."""
     running = session.query(Check).filter_by(user_id=user.id, status=RUNNING).count()
@@ -79,7 +86,7 @@ def _all_waiting() -> list[dict[str, Any]]:
 def _record(rung: Rung) -> dict[str, Any]:
     return {
         "name": rung.name,
-        "verdict": rung.verdict or RUNNING,
+        "verdict": rung.verdict,
         "latency_ms": rung.latency_ms,
         "detail": rung.detail,
         "failure": failure_record(rung.error) if rung.error else None,
@@ -94,9 +101,7 @@ def _verdict(rungs: list[dict[str, Any]]) -> str:
     return GOOD if by_name.get("stream") == GOOD else UNKNOWN
 
 
-def _write(
-    check_id: int, rungs: list[dict[str, Any]], status: str = RUNNING, found: ModelList | None = None
-) -> None:
+def _write(check_id: int, rungs: list[dict[str, Any]], status: str = RUNNING, found: ModelList | None = None) -> None:
     with writing() as session:
         check = session.get(Check, check_id)
         if check is None:

@@ -61,7 +61,7 @@ class Provider(Record):
 
     @property
     def environment_key(self) -> Secret | None:
-        """The key from the vendor's environment variable; only at the vendor's own address, and never over a saved one."""
+        """The key of the vendor's environment variable; only at the vendor's own address, never over a saved one."""
         template = self.vendor
         if self.credential or not template.env or self.base_url != template.base_url:
             return None
@@ -115,9 +115,7 @@ class Provider(Record):
 
 def visible_providers(user: User) -> Select[tuple[Provider]]:
     """Select what this user may see and use."""
-    return select(Provider).where(
-        Provider.deleted_at.is_(None), or_(Provider.is_shared, Provider.owner_id == user.id)
-    )
+    return select(Provider).where(Provider.deleted_at.is_(None), or_(Provider.is_shared, Provider.owner_id == user.id))
 
 
 def find_provider(session: Session, user: User, provider_id: int) -> Provider:
@@ -176,7 +174,9 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
         slug=free_slug(session, name),
         name=name,
         is_builtin=False,
-        **{field: getattr(provider, field) for field in ("vendor_id", "dialect", "base_url", "auth_style", "auth_name")},
+        **{
+            field: getattr(provider, field) for field in ("vendor_id", "dialect", "base_url", "auth_style", "auth_name")
+        },
     )
     session.add(copy)
     session.flush()
@@ -184,7 +184,9 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
         try:
             if provider.credential and (key := provider.key()):
                 store_key(session, copy.id, key, origin(copy.base_url))
-            copy.headers = [copy.seal_header(row["name"], provider._header_value(row)) for row in provider.headers or []]
+            copy.headers = [
+                copy.seal_header(row["name"], provider._header_value(row)) for row in provider.headers or []
+            ]
         except CryptoError:
             copy.headers = []
     return copy

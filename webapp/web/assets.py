@@ -9,7 +9,14 @@ from flask import Flask, Response, request, url_for
 
 from webapp.core.paths import STATIC
 
-COMPRESSED_TYPES = ("text/html", "text/css", "text/javascript", "application/javascript", "image/svg+xml", "application/json")
+COMPRESSED_TYPES = (
+    "text/html",
+    "text/css",
+    "text/javascript",
+    "application/javascript",
+    "image/svg+xml",
+    "application/json",
+)
 SMALLEST_BYTES = 1000
 ONE_YEAR = 31_536_000
 
@@ -26,7 +33,11 @@ def install_assets(app: Flask) -> None:
         if response.mimetype not in COMPRESSED_TYPES or response.status_code not in (200, 422):
             return response
         response.vary.add("Accept-Encoding")
-        if response.is_streamed and request.endpoint != "static" or "gzip" not in request.headers.get("Accept-Encoding", ""):
+        if (
+            (response.is_streamed
+            and request.endpoint != "static")
+            or "gzip" not in request.headers.get("Accept-Encoding", "")
+        ):
             return response
         if request.endpoint == "static":
             path = STATIC / (request.view_args or {})["filename"]

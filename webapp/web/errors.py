@@ -69,7 +69,9 @@ def _answer(status: int, text: str = "") -> Response:
         response = jsonify({"error": text or str(title)})
         response.status_code = status
     elif wants_fragment():
-        response = fragment("_alert.html", status=status, title=title, text=text or explanation, number=request_id.get())
+        response = fragment(
+            "_alert.html", status=status, title=title, text=text or explanation, number=request_id.get()
+        )
         response.headers["HX-Retarget"] = "#alerts"
         response.headers["HX-Reswap"] = "innerHTML"
     else:

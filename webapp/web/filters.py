@@ -1,6 +1,9 @@
 """How values are written: times, numbers, sizes, in the language of the request."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
 
 from babel.dates import format_timedelta
 from flask import Flask
@@ -11,7 +14,7 @@ from webapp.core import clock
 
 def install_filters(app: Flask) -> None:
     """Make the filters known to templates."""
-    for filter_ in (ago, moment, clock_time, day, number, compact, seconds, milliseconds):
+    for filter_ in (ago, moment, clock_time, groupby_day, number, compact, seconds, milliseconds):
         app.jinja_env.filters[filter_.__name__] = filter_
 
 
@@ -35,6 +38,11 @@ def moment(value: datetime) -> str:
 def clock_time(value: datetime) -> str:
     """`14:02`."""
     return format_time(value, "HH:mm")
+
+
+def groupby_day(rows: Iterable[Any]) -> list[tuple[str, list[Any]]]:
+    """Group rows that are sorted by `updated_at` under the headings of `day`."""
+    return [(heading, list(group)) for heading, group in groupby(rows, key=lambda row: day(row.updated_at))]
 
 
 def day(value: datetime) -> str:

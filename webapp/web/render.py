@@ -10,7 +10,7 @@ def wants_fragment() -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
-def page(template: str, status: int = 200, **values: Any) -> Response:
+def page(template: str, /, status: int = 200, **values: Any) -> Response:
     """Draw a whole page."""
     return make_response(render_template(template, **values), status)
 

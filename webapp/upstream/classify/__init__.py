@@ -30,6 +30,15 @@ FIREWALL_WORDS = (
     "are you a robot", "are you human", "checking your browser", "web application firewall", "ddos", "incapsula",
 )  # fmt: skip
 TIMEOUT_STATUSES = frozenset({408, 504, 522, 523, 524})
+BY_STATUS: dict[int, Outcome] = {
+    403: ("permission", {"action": "show_details"}),
+    424: ("server_error", {}),
+    431: ("bad_request", {"action": "edit_key"}),  # the key is the one header that can be that long
+    434: ("permission", {}),  # Z.ai
+    435: ("payload_too_large", {}),  # Z.ai
+    501: ("feature_unsupported", {"retryable": False, "action": "show_details"}),
+    529: ("overloaded", {"key_ok": None}),  # Anthropic
+} | {status: ("timeout", {}) for status in TIMEOUT_STATUSES}
 WAITING = frozenset({"rate_limit", "quota_window", "overloaded", "model_loading", "server_error", "timeout"})
 LOADING_SECONDS = 2.0  # how soon to ask again when a local server names no time
 UNUSUAL_WAIT_SECONDS = 3600.0  # beyond it a "rate limit" is a window of the plan
@@ -117,17 +126,13 @@ def _by_status(status: int, told: int, body: ErrorBody, vendor: str, kind: Reque
         if kind == "list" and vendor in WITHOUT_LIST:
             return "models_unavailable", {"action": "use_catalogue"}
         return "wrong_path", {}
-    if told in TIMEOUT_STATUSES:
-        return "timeout", {}
-    if told == 529:
-        return "overloaded", {"key_ok": None}
-    if told == 403:
-        return "permission", {"action": "show_details"}
+    if found := BY_STATUS.get(told):
+        return found[0], dict(found[1])
     if status == 200 and not body.is_json:
         return "bad_response", {}
     if status == 200 or told >= 500:
         return "server_error", {"key_ok": True} if status == 200 and told != status else {}
-    return "bad_request", {"action": "edit_key"} if told == 431 else {}
+    return "bad_request", {}
 
 
 def _add_waiting(error: UpstreamError, headers: Mapping[str, str], body: ErrorBody) -> None:

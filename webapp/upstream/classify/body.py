@@ -10,7 +10,9 @@ PARSED_BYTES = 200_000  # an error body beyond this is not read further
 MATCHED_CHARS = 8_000
 LINK = re.compile(r"https?://\S+")
 HTML = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|center|h1)\b", re.I | re.S)
-NOT_PROSE = frozenset({"failed_generation", "request_id", "signin_url", "user_id", "input", "url", "ctx", "id"})
+NOT_PROSE = frozenset(
+    {"failed_generation", "request_id", "signin_url", "user_id", "input", "url", "ctx", "id", "title"}
+)
 
 
 @dataclass(slots=True)

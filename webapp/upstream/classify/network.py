@@ -12,8 +12,8 @@ Phase = Literal["", "connect", "read"]
 RULES: Final = tuple(
     (category, re.compile(pattern), action)
     for category, pattern, action in (
-        ("network_cors", r"failed to fetch|networkerror when|mixed content|\bcors\b", None),
-        ("auth_missing", r"illegal header|invalid header value|non-latin|latin-1", None),
+        ("network_cors", r"failed to fetch|networkerror when|^load failed|mixed content|\bcors\b", None),
+        ("auth_missing", r"illegal header|codec can't encode|invalid header value|non-latin|latin-1", None),
         (
             "wrong_path",
             r"missing an? '?http|no scheme|unsupported protocol|unknown url type|invalid url|redirect",
@@ -23,7 +23,7 @@ RULES: Final = tuple(
         ("network_tls", r"wrong version number|wrong_version_number|record layer failure|http_request", "fix_base_url"),
         (
             "network_tls",
-            r"certificat|\bcert_|_cert\b|self.signed|\bssl\b|sslerror|\btls\b|handshake|unable_to_verify",
+            r"certificat|cert_|_cert\b|self.signed|\bssl\b|sslerror|\btls\b|handshake|unable_to_verify",
             None,
         ),
         ("network_refused", r"refused", None),

@@ -9,14 +9,14 @@ from webapp.upstream.shapes import as_text
 REFUSED: Final = re.compile(
     r"unsupported|not supported|unknown (?:parameter|field|argument|name)|unrecognized|unexpected|does not support"
     r"|not (?:allowed|permitted)|extra_forbidden|extra inputs|invalid (?:parameter|argument|value|temperature|\w+_\w+ )"
-    r"|unknown variant|is not one of|only (?:the default|1 is|one of)|must be|out of range|too large|deprecated for"
+    r"|unknown variant|is not one of|only (?:the default|1 is|one of)|must be|out of range|too large|which is the maximum|range:|deprecated for"
 )
 NAMED: Final = tuple(
     re.compile(pattern)
     for pattern in (
         r"property ['\"`]([\w.\[\]]+)['\"`] is unsupported",
         r"\(['\"`]([\w.]+)['\"`] was unexpected\)",
-        r"(?:parameter|argument|field|property|name|value)s?(?: supplied| name)?:? ['\"`]?([a-z][\w.]+)",
+        r"(?:parameter|argument|field|property|name|value)s?(?: supplied| name)?(?::? ['\"`]?|\.)([a-z][\w.]+)",
         r"['\"`]([a-z][\w.]+)['\"`]",
         r"invalid (?:value for )?([a-z]+(?:_[a-z]+)+|temperature)\b",
         r"\b(temperature|top_p|stream_options|max_tokens|max_completion_tokens|reasoning_effort)\b",
@@ -33,13 +33,14 @@ NEEDED: Final = frozenset(
     {"model", "messages", "prompt", "input", "stream", "api_key", "role", "content", "none", "null", "body"}
     | {"validation_error"}  # Cerebras puts it where the name belongs
 )
+AT_MOST: Final = re.compile(r"(?:supports at most|\d >) ?(\d+)")
 EFFORTS: Final = ("low", "medium", "high")
 
 
 def refused_parameter(body: ErrorBody) -> dict[str, Any] | None:
     """Return {param, repair} when the text refuses a parameter that the request can do without, else None.
 
-    `repair` is one of {rename}, {drop}, {map}, {drop_message_fields}, {roles}.
+    `repair` is one of {rename}, {drop}, {set}, {map}, {drop_message_fields}, {roles}.
     """
     if not REFUSED.search(body.text):
         return None
@@ -57,6 +58,8 @@ def refused_parameter(body: ErrorBody) -> dict[str, Any] | None:
         return {"param": f"messages[].{inner[1]}", "repair": {"drop_message_fields": [inner[1]]}}
     if instead := INSTEAD.search(body.text):
         return {"param": param, "repair": {"rename": {param: instead[1]}}}
+    if most := AT_MOST.search(body.text):
+        return {"param": param, "repair": {"set": {param: int(most[1])}}}
     if param == "max_completion_tokens":
         return {"param": param, "repair": {"rename": {param: "max_tokens"}}}
     return {"param": param, "repair": {"drop": [param.split(".")[0]]}}

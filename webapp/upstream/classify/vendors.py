@@ -40,7 +40,6 @@ CODES: Final[dict[str, dict[str, Outcome]]] = {
         auth_invalid="1004 2049",
         billing="1008",
         content_filter="1026 1027 1042",
-        bad_request="2013",
         quota_window="2045 2056",
     ),
     "cloudflare": _table(

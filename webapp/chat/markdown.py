@@ -1,0 +1,117 @@
+"""An answer's Markdown to safe HTML. Called by the templates' filter for whole texts and by `answer` while one grows.
+
+    text -> grammar (tokens) -> elements (HTML) -> sanitizer (allow-list) -> page
+
+Each top-level block goes this way alone, with its own limits; a block beyond them is shown as plain text.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markdown_it.rules_core import StateCore, inline, text_join
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from webapp.chat.elements import Env, Labels
+from webapp.chat.grammar import OverBudgetError, parser
+from webapp.chat.sanitizer import clean
+
+LONGEST_BLOCK = 200_000
+SECONDS_PER_BLOCK = 0.5
+SECONDS_PER_TEXT = 1.5
+LINE_END = re.compile(r"\r\n?")
+# Embeddings, overrides and isolates can make text read as something else, or reach past its end (CVE-2021-42574).
+# They go; the harmless direction marks (U+200E, U+200F, U+061C) stay.
+FORBIDDEN = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)]) | {0: "\ufffd"}
+
+
+def render(text: str, labels: Labels) -> Markup:
+    """The whole of `text` as HTML that may be put into a page; never raises, whatever `text` holds."""
+    source = Source(normalised(text), labels)
+    return source.draw(source.blocks)
+
+
+def normalised(text: str) -> str:
+    """`text` as the parser wants it: lines end in \\n only, no NUL, no characters that turn text around."""
+    return LINE_END.sub("\n", text).translate(FORBIDDEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One top-level block: its parser tokens and its lines, the end not included."""
+
+    tokens: list[Token]
+    first_line: int
+    end_line: int
+
+
+class Source:
+    """A text cut into its top-level blocks. Cutting is cheap; drawing a block parses, draws and sanitises it."""
+
+    def __init__(
+        self, text: str, labels: Labels, references: Env | None = None, seconds_per_block: float = SECONDS_PER_BLOCK
+    ) -> None:
+        self.lines = text.split("\n")
+        self._seconds = seconds_per_block
+        self._labels = labels
+        self._env: Env = {"references": dict(references or {}), "labels": labels, "deadline": self._deadline()}
+        tokens: list[Token] = []
+        try:
+            parser().block.parse(text, parser(), self._env, tokens)
+            self.blocks = _grouped(tokens)
+        except OverBudgetError:
+            self.blocks = [self._as_code(0, len(self.lines))]
+
+    def draw(self, blocks: Sequence[Block]) -> Markup:
+        """The safe HTML of some neighbouring blocks; what is left when their time is over comes as one plain block."""
+        until = time.thread_time() + SECONDS_PER_TEXT
+        html = []
+        for block in blocks:
+            if time.thread_time() > until:
+                html.append(self._drawn(self._as_code(block.first_line, blocks[-1].end_line)))
+                break
+            html.append(self._drawn_in_time(block))
+        return Markup("").join(html)
+
+    def references_before(self, line: int) -> Env:
+        """The link definitions that end before `line`, for the text that follows."""
+        return {name: each for name, each in self._env["references"].items() if each["map"][1] <= line}
+
+    def _deadline(self) -> float:
+        return time.thread_time() + self._seconds
+
+    def _drawn_in_time(self, block: Block) -> Markup:
+        if sum(map(len, self.lines[block.first_line : block.end_line])) <= LONGEST_BLOCK:
+            self._env["deadline"] = self._deadline()
+            try:
+                return self._drawn(block)
+            except OverBudgetError:
+                pass
+        return self._drawn(self._as_code(block.first_line, block.end_line))
+
+    def _drawn(self, block: Block) -> Markup:
+        markdown = parser()
+        state = StateCore("", markdown, self._env, block.tokens)
+        inline(state)
+        text_join(state)
+        html = markdown.renderer.render(state.tokens, markdown.options, self._env)
+        return clean(html, self._labels.icon_url)
+
+    def _as_code(self, first_line: int, end_line: int) -> Block:
+        token = Token("code_block", "code", 0, content="\n".join(self.lines[first_line:end_line]))
+        return Block([token], first_line, end_line)
+
+
+def _grouped(tokens: list[Token]) -> list[Block]:
+    """Flat parser tokens as top-level blocks."""
+    blocks: list[Block] = []
+    start = depth = 0
+    for position, token in enumerate(tokens, start=1):
+        depth += token.nesting
+        if depth == 0:
+            first_line, end_line = tokens[start].map or [0, 0]
+            blocks.append(Block(tokens[start:position], first_line, end_line))
+            start = position
+    return blocks

@@ -1,0 +1,63 @@
+"""A conversation as the page tells it: its turns in order, each with all that its fragment draws."""
+
+import functools
+from dataclasses import dataclass
+
+from markupsafe import Markup
+from sqlalchemy.orm import Session
+
+from webapp.chat.elements import Labels
+from webapp.chat.live import live_answer
+from webapp.chat.markdown import render
+from webapp.chat.message import Message, messages_of
+from webapp.chat.run import Run, runs_of
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A question (no run) or an answer, with what came before where the page says so."""
+
+    message: Message
+    run: Run | None = None
+    html: str = ""
+    previous: Run | None = None
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether this answers a question that was answered just before."""
+        return bool(self.run and self.previous and self.previous.question_id == self.run.question_id)
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether another model than before answers."""
+        return bool(self.run and self.previous and self.previous.model_pk != self.run.model_pk)
+
+
+def story(session: Session, conversation_id: str, labels: Labels) -> list[Turn]:
+    """Return all turns of a conversation."""
+    runs = runs_of(session, conversation_id)
+    turns, previous = [], None
+    for message in messages_of(session, conversation_id):
+        run = runs.get(message.id)
+        turns.append(answer_turn(run, previous, labels) if run else Turn(message))
+        previous = run or previous
+    return turns
+
+
+def answer_turn(run: Run, previous: Run | None, labels: Labels) -> Turn:
+    """Return the turn of one answer; a running one is drawn by its stream."""
+    is_live = run.is_running and live_answer(run.id) is not None
+    html = "" if is_live or not run.message.text else _rendered(run.message.text, labels)
+    return Turn(run.message, run, html, previous)
+
+
+def previous_run(session: Session, run: Run) -> Run | None:
+    """Return the run before this one in its conversation."""
+    earlier = [row for row in runs_of(session, run.conversation_id).values() if row.id < run.id]
+    return max(earlier, key=lambda row: row.id, default=None)
+
+
+@functools.lru_cache(maxsize=200)
+def _rendered(text: str, labels: Labels) -> Markup:
+    """Drawn once: a finished answer does not change."""
+    return render(text, labels)

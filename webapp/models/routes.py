@@ -1,0 +1,105 @@
+"""Pages of models: the lists by provider, refreshing them, and the picker."""
+
+from flask import Blueprint, Response, g, request, url_for
+from flask_babel import gettext
+from sqlalchemy.exc import IntegrityError
+
+from webapp.core.database import db
+from webapp.models.discovery import start_refresh
+from webapp.models.forms import ModelForm
+from webapp.models.model import TYPED, Model, find_model, id_hash, models_of, searchable
+from webapp.models.picker import search_models
+from webapp.providers.provider import find_own_provider, find_provider, visible_providers
+from webapp.web.render import fragment, go_to, page, wants_fragment
+
+models = Blueprint("models", __name__)
+
+SHOWN = 60
+
+
+@models.get("/models")
+def list_models() -> Response:
+    """All models as a page, or one provider's as a section of its page."""
+    provider_id = request.args.get("provider", type=int)
+    if provider_id and wants_fragment():
+        return _section(provider_id)
+    query, offset = request.args.get("q", ""), request.args.get("offset", 0, int)
+    choice = search_models(db.session, g.user, query, offset)
+    if offset and wants_fragment():
+        return fragment("models/_rows.html", choice=choice)
+    providers = db.session.scalars(visible_providers(g.user)).all() if provider_id is None else []
+    section = find_provider(db.session, g.user, provider_id) if provider_id else None
+    return page("models/list.html", choice=choice, providers=providers, section=section, **_section_values(section))
+
+
+@models.get("/models/picker")
+def show_picker() -> Response:
+    """The results of the picker dialog, as somebody types."""
+    choice = search_models(db.session, g.user, request.args.get("q", ""), request.args.get("offset", 0, int))
+    chosen = request.args.get("chosen", type=int)
+    template = "models/_more.html" if choice.offset else "models/_options.html"
+    return fragment(template, choice=choice, chosen=chosen)
+
+
+@models.post("/models/refreshes")
+def create_refresh() -> Response:
+    """Read a provider's list again, in the background."""
+    provider = find_provider(db.session, g.user, request.args.get("provider", 0, int))
+    start_refresh(db.session, provider)
+    return _section(provider.id)
+
+
+@models.post("/models")
+def create_model() -> Response:
+    """Add a model by its id, for providers whose list lacks it."""
+    provider = find_own_provider(db.session, g.user, request.args.get("provider", 0, int))
+    form = ModelForm()
+    if not form.validate():
+        return _section(provider.id, form, 422)
+    model_id = form.model_id.data
+    db.session.add(
+        Model(
+            provider_id=provider.id,
+            model_id=model_id,
+            id_hash=id_hash(model_id),
+            source=TYPED,
+            search_text=searchable(model_id, provider.name),
+        )
+    )
+    try:
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        form.reject(form.model_id, gettext("This model is listed already."))
+        return _section(provider.id, form, 422)
+    return _section(provider.id)
+
+
+@models.post("/models/<int:model_pk>/default")
+def update_default(model_pk: int) -> Response:
+    """Make a model its provider's default: tests and new chats begin with it."""
+    model = find_model(db.session, g.user, model_pk)
+    find_own_provider(db.session, g.user, model.provider_id).default_model = model.model_id
+    db.session.commit()
+    return _section(model.provider_id)
+
+
+def _section(provider_id: int, form: ModelForm | None = None, status: int = 200) -> Response:
+    if not wants_fragment() and status == 200:
+        return go_to(url_for("providers.show_provider", provider_id=provider_id))
+    provider = find_provider(db.session, g.user, provider_id)
+    draw = fragment if wants_fragment() else page
+    name = "models/_section.html" if wants_fragment() else "models/section.html"
+    return draw(name, status=status, section=provider, **_section_values(provider, form))
+
+
+def _section_values(provider: object, form: ModelForm | None = None) -> dict[str, object]:
+    if provider is None:
+        return {}
+    found = models_of(db.session, provider.id)  # type: ignore[attr-defined]
+    show_all = "all" in request.args
+    return {
+        "rows": found if show_all else found[:SHOWN],
+        "total": len(found),
+        "form": form or ModelForm(formdata=None),
+    }

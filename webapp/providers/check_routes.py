@@ -1,0 +1,116 @@
+"""Connection tests as pages: begin one, watch it, stop it; for saved providers and for what is still in the form."""
+
+from collections.abc import Iterator
+
+from flask import Blueprint, Response, g, render_template, request, url_for
+from flask_babel import gettext
+
+from webapp.core import clock
+from webapp.core.database import db
+from webapp.core.errors import ConflictError, CryptoError
+from webapp.core.runtime import runtime
+from webapp.providers.check import Check, find_check
+from webapp.providers.checks import start_check
+from webapp.providers.checks import stop_check as stop
+from webapp.providers.editing import confirm_private, draft_target
+from webapp.providers.forms import ProviderForm, checked_input
+from webapp.providers.provider import Provider, find_own_provider, find_provider
+from webapp.upstream.addresses import host_port
+from webapp.web.render import fragment, go_to, page, wants_fragment
+from webapp.web.sse import HEARTBEAT, event, event_stream
+
+checks = Blueprint("checks", __name__)
+
+LOOK_EVERY_SECONDS = 0.15
+HEARTBEAT_SECONDS = 15.0
+
+
+@checks.post("/providers/<int:provider_id>/checks")
+def create_check(provider_id: int) -> Response:
+    """Test a saved provider."""
+    provider = find_provider(db.session, g.user, provider_id)
+    try:
+        target = provider.target(db.session)
+    except CryptoError:
+        raise ConflictError(gettext("The stored key cannot be opened. Edit the provider and type it again.")) from None
+    model = request.form.get("model") or provider.default_model
+    check = start_check(db.session, g.user, target, name=provider.name, provider=provider, model=model)
+    if request.headers.get("HX-Target", "").startswith("article"):
+        return fragment("providers/_card.html", provider=provider, check=check)
+    return _answer(check)
+
+
+@checks.post("/providers/checks")
+def create_draft_check() -> Response:
+    """Test what is typed in the form; nothing is saved, and the key is gone when the test ends."""
+    provider_id = request.form.get("provider_id", type=int)
+    provider = find_own_provider(db.session, g.user, provider_id) if provider_id else None
+    form = ProviderForm(is_address_fixed=bool(provider and provider.is_builtin))
+    wanted = checked_input(form, g.user, provider)
+    if wanted is None:
+        response = fragment("providers/_form.html", status=422, form=form, provider=provider)
+        response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#provider-form", "outerHTML"
+        return response
+    model = form.model.data or (provider.default_model if provider else None)
+    check = start_check(
+        db.session, g.user, draft_target(db.session, wanted, provider), name=wanted.name, provider=provider, model=model
+    )
+    return _answer(check)
+
+
+@checks.get("/providers/checks/<int:check_id>")
+def show_check(check_id: int) -> Response:
+    """The ladder as it stands, as a page of its own."""
+    check = find_check(db.session, g.user, check_id)
+    return page("providers/check.html", check=check, provider=_provider_of(check))
+
+
+@checks.get("/providers/checks/<int:check_id>/events")
+def show_check_events(check_id: int) -> Response:
+    """The ladder, drawn again whenever a rung changes, until the test ends."""
+    find_check(db.session, g.user, check_id)
+    return event_stream(_events(check_id))
+
+
+@checks.post("/providers/checks/<int:check_id>/stop")
+def delete_running_check(check_id: int) -> Response:
+    """Stop a running test."""
+    check = find_check(db.session, g.user, check_id)
+    stop(check)
+    return Response(status=204) if wants_fragment() else go_to(url_for("checks.show_check", check_id=check.id))
+
+
+@checks.post("/providers/<int:provider_id>/private-address")
+def create_private_address(provider_id: int) -> Response:
+    """Open the private address that a test ran into, and test again."""
+    provider = find_own_provider(db.session, g.user, provider_id)
+    confirm_private(db.session, g.user, *host_port(provider.base_url))
+    db.session.commit()
+    return create_check(provider_id)
+
+
+def _events(check_id: int) -> Iterator[str]:
+    closing, drawn, spoke = runtime().background.is_closing, "", clock.monotonic()
+    while not closing.wait(LOOK_EVERY_SECONDS):
+        check = find_check(db.session, g.user, check_id)
+        html = render_template("providers/_check.html", check=check, provider=_provider_of(check))
+        is_over = not check.is_running
+        db.session.remove()  # no connection is held while nothing happens
+        if html != drawn:
+            drawn, spoke = html, clock.monotonic()
+            yield event(html)
+        elif clock.monotonic() - spoke > HEARTBEAT_SECONDS:
+            spoke = clock.monotonic()
+            yield HEARTBEAT
+        if is_over:
+            return
+
+
+def _provider_of(check: Check) -> Provider | None:
+    return find_provider(db.session, g.user, check.provider_id) if check.provider_id else None
+
+
+def _answer(check: Check) -> Response:
+    if wants_fragment():
+        return fragment("providers/_check.html", check=check, provider=_provider_of(check))
+    return go_to(url_for("checks.show_check", check_id=check.id))

@@ -1,0 +1,88 @@
+"""Makes and changes providers from checked input: the forms, the JSON API and the command line come here."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from webapp.accounts.user import User
+from webapp.core.errors import ForbiddenError
+from webapp.core.secret import Secret
+from webapp.providers.private_address import is_open, open_address
+from webapp.providers.provider import Provider, change_address, free_slug
+from webapp.providers.vendors import vendor
+from webapp.upstream.addresses import host_port, origin
+from webapp.upstream.target import AuthStyle, Target
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderInput:
+    """What somebody wants a provider to be; everything in it was checked. Empty header values keep the stored ones."""
+
+    vendor_id: str
+    name: str
+    base_url: str
+    dialect: str
+    auth_style: str
+    auth_name: str
+    key: Secret | None
+    headers: tuple[tuple[str, str], ...]
+    is_shared: bool
+
+
+def create_provider(session: Session, user: User, wanted: ProviderInput) -> Provider:
+    """Add a provider; members' providers are their own."""
+    template = vendor(wanted.vendor_id)
+    provider = Provider(
+        owner_id=user.id,
+        slug=free_slug(session, wanted.name),
+        name=wanted.name,
+        vendor_id=template.id,
+        dialect=wanted.dialect,
+        default_model=next(iter(template.models), None),
+    )
+    session.add(provider)
+    session.flush()
+    update_provider(session, user, provider, wanted)
+    return provider
+
+
+def update_provider(session: Session, user: User, provider: Provider, wanted: ProviderInput) -> None:
+    """Change a provider. A built-in keeps its address and its way of signing in."""
+    provider.name = wanted.name
+    if not provider.is_builtin:
+        provider.dialect = wanted.dialect
+        provider.auth_style, provider.auth_name = wanted.auth_style, wanted.auth_name
+        provider.is_shared = wanted.is_shared and user.is_admin
+    base_url = provider.base_url if provider.is_builtin else wanted.base_url
+    change_address(session, provider, base_url, wanted.key)
+    stored = {header["name"].lower(): header for header in provider.headers or []}
+    provider.headers = [
+        provider.seal_header(name, value) if value else stored[name.lower()]
+        for name, value in wanted.headers
+        if value or name.lower() in stored
+    ]
+
+
+def draft_target(session: Session, wanted: ProviderInput, provider: Provider | None) -> Target:
+    """Return where a test of unsaved input goes. A stored key is used only for the address it was saved for."""
+    key, values = wanted.key, dict(wanted.headers)
+    if provider and origin(provider.base_url) == origin(wanted.base_url):
+        key = key or provider.key()
+        values |= {name: value for name, value in provider.target(session).headers if not values.get(name)}
+    return Target(
+        dialect=wanted.dialect,
+        base_url=wanted.base_url,
+        api_key=key if wanted.auth_style != AuthStyle.NONE else None,
+        auth_style=AuthStyle(wanted.auth_style),
+        auth_name=wanted.auth_name,
+        headers=tuple((name, value) for name, value in values.items() if value),
+        allow_private=is_open(session, *host_port(wanted.base_url)),
+        vendor=wanted.vendor_id,
+    )
+
+
+def confirm_private(session: Session, user: User, host: str, port: int) -> None:
+    """Open a private address, as its admin confirmed; members cannot."""
+    if not user.is_admin:
+        raise ForbiddenError
+    open_address(session, host, port, user.id)

@@ -1,0 +1,184 @@
+"""The form of a provider, checked in the same way for saving and for testing what is not saved."""
+
+import re
+from typing import Any
+
+from flask_babel import gettext, lazy_gettext
+from wtforms import BooleanField, FieldList, FormField, HiddenField, PasswordField, RadioField, StringField
+from wtforms import Form as PlainForm
+from wtforms.validators import InputRequired, Length, Optional, ValidationError
+
+from webapp.accounts.user import User
+from webapp.core.database import db
+from webapp.core.secret import Secret
+from webapp.providers.editing import ProviderInput, confirm_private
+from webapp.providers.private_address import is_open
+from webapp.providers.provider import Provider
+from webapp.providers.vendors import Vendor, vendors
+from webapp.upstream.addresses import AddressError, host_port, is_denied, needs_confirmation, normalise
+from webapp.upstream.target import AuthStyle
+from webapp.web.forms import Form, no_control_characters, strip
+
+LONGEST_KEY, LONGEST_NAME, LONGEST_VALUE, MOST_HEADERS = 8_000, 100, 4_000, 20
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+# These are set by the call itself, or would change where it goes or how it is framed.
+FORBIDDEN_HEADERS = frozenset(
+    """accept-encoding authorization connection content-encoding content-length content-type cookie expect host
+    keep-alive proxy-authorization proxy-connection te trailer transfer-encoding upgrade""".split()
+)
+ADDRESS_ERRORS = {
+    "empty": lazy_gettext("Type the address, for example https://api.example.com/v1."),
+    "too_long": lazy_gettext("The address is longer than 2,048 characters."),
+    "bad_scheme": lazy_gettext("The address must begin with https:// or http://."),
+    "userinfo": lazy_gettext("Leave name and password out of the address; use a key or a header."),
+    "query": lazy_gettext("Leave out the question mark and what follows it."),
+    "fragment": lazy_gettext("Leave out the # and what follows it."),
+    "non_ascii_host": lazy_gettext("Write the host in its ASCII form (xn--…)."),
+    "bad_port": lazy_gettext("The port must be a number from 1 to 65535."),
+}
+ADDRESS_ERROR = lazy_gettext("This is not an address. It looks like https://api.example.com/v1.")
+
+
+class HeaderForm(PlainForm):  # type: ignore[misc]
+    """One extra request header. An empty value keeps the stored one."""
+
+    name = StringField(lazy_gettext("Header name"), [Optional()], [strip])
+    value = StringField(lazy_gettext("Header value"), [Optional()])
+
+    def validate_name(self, field: StringField) -> None:
+        """Only names that HTTP allows and that are not ours to set."""
+        if field.data and not TOKEN.fullmatch(field.data):
+            raise ValidationError(gettext("A header name holds letters, digits and hyphens."))
+        if field.data and field.data.lower() in FORBIDDEN_HEADERS:
+            raise ValidationError(gettext("%(name)s is set by Jackfield itself.", name=field.data))
+
+    def validate_value(self, field: StringField) -> None:
+        """Visible ASCII on one line: a line break would smuggle in another header."""
+        if not all(" " <= char <= "~" for char in field.data or ""):
+            raise ValidationError(gettext("A header value is one line of plain ASCII characters."))
+        if len(field.data or "") > LONGEST_VALUE:
+            raise ValidationError(gettext("At most %(most)s characters.", most=LONGEST_VALUE))
+
+
+class ProviderForm(Form):
+    """Name, address, key, headers. Built-ins keep their address and way of signing in."""
+
+    vendor = HiddenField()
+    name = StringField(
+        lazy_gettext("Name"),
+        [InputRequired(lazy_gettext("Give it a name.")), Length(max=LONGEST_NAME), no_control_characters],
+        [strip],
+    )
+    base_url = StringField(lazy_gettext("Base URL"), [no_control_characters], [strip])
+    dialect = RadioField(lazy_gettext("Protocol"), choices=["openai", "anthropic"], default="openai")
+    auth_style = RadioField(lazy_gettext("Authentication"), choices=[style.value for style in AuthStyle])
+    auth_name = StringField(lazy_gettext("Header or parameter"), [Optional()], [strip])
+    api_key = PasswordField(lazy_gettext("API key"), [Length(max=LONGEST_KEY)])
+    headers = FieldList(FormField(HeaderForm), max_entries=MOST_HEADERS)
+    allow_private = BooleanField(lazy_gettext("Open this address"))
+    is_shared = BooleanField(lazy_gettext("Everybody here may use it"))
+    model = StringField(lazy_gettext("Model to test with"), [Optional(), Length(max=2000)])
+
+    def __init__(self, *args: Any, is_address_fixed: bool = False, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.is_address_fixed = is_address_fixed
+
+    def validate_vendor(self, field: HiddenField) -> None:
+        """Only templates that exist."""
+        if field.data not in vendors():
+            raise ValidationError(gettext("This kind of provider is not known."))
+
+    def validate_base_url(self, field: StringField) -> None:
+        """Repair the address where that is safe, refuse it where it is not."""
+        if self.is_address_fixed:
+            return
+        try:
+            field.data = normalise(field.data or "")
+        except AddressError as error:
+            raise ValidationError(str(ADDRESS_ERRORS.get(error.code, ADDRESS_ERROR))) from None
+        if is_denied(field.data):
+            raise ValidationError(gettext("This address is never opened: it belongs to the network's own machinery."))
+
+    def validate_auth_name(self, field: StringField) -> None:
+        """A header or parameter needs a name."""
+        if self.auth_style.data in (AuthStyle.HEADER, AuthStyle.QUERY):
+            if not field.data:
+                raise ValidationError(gettext("Say which header or parameter carries the key."))
+            if not TOKEN.fullmatch(field.data):
+                raise ValidationError(gettext("A header name holds letters, digits and hyphens."))
+            if field.data.lower() in FORBIDDEN_HEADERS - {"authorization"}:
+                raise ValidationError(gettext("%(name)s is set by Jackfield itself.", name=field.data))
+
+    def validate_api_key(self, field: PasswordField) -> None:
+        """Clean what a clipboard adds; refuse what cannot be sent."""
+        field.data = (field.data or "").strip().strip("\"'")
+        if any(not "!" <= char <= "~" for char in field.data):
+            raise ValidationError(gettext("A key is one line of plain ASCII characters without spaces. Copy it again."))
+
+    @property
+    def key(self) -> Secret | None:
+        """The typed key, if one was typed."""
+        return Secret(self.api_key.data) if self.api_key.data and self.auth_style.data != AuthStyle.NONE else None
+
+    @property
+    def private_address(self) -> tuple[str, int] | None:
+        """Host and port that need an admin's confirmation; None for a public address."""
+        url = self.base_url.data
+        return host_port(url) if url and not self.base_url.errors and needs_confirmation(url) else None
+
+
+def form_for(template: Vendor, provider: Provider | None = None) -> ProviderForm:
+    """Return a form filled from a saved provider, or from the template of a new one."""
+    if provider:
+        form = ProviderForm(formdata=None, obj=provider, is_address_fixed=provider.is_builtin)
+        form.vendor.data = provider.vendor_id
+    else:
+        form = ProviderForm(formdata=None)
+        form.vendor.data, form.base_url.data = template.id, template.base_url
+        form.name.data = "" if template.id == "custom" else template.name
+        form.dialect.data, form.auth_style.data, form.auth_name.data = (
+            template.dialect,
+            template.auth,
+            template.auth_name,
+        )
+        form.is_shared.data = True
+    return form
+
+
+def checked_input(form: ProviderForm, user: User, provider: Provider | None = None) -> ProviderInput | None:
+    """Validate the form; None when something is wrong, with the reason beside its field.
+
+    A private address needs an admin's confirmation in the same form.
+    """
+    if provider:
+        form.vendor.data = provider.vendor_id
+        if provider.is_builtin:
+            form.base_url.data, form.dialect.data = provider.base_url, provider.dialect
+            form.auth_style.data, form.auth_name.data = provider.auth_style, provider.auth_name
+    if not form.validate():
+        return None
+    if not form.is_address_fixed and form.private_address and not is_open(db.session, *form.private_address):
+        host, port = form.private_address
+        if not user.is_admin:
+            form.reject(
+                form.base_url,
+                gettext("This is a private address. An admin can open %(place)s.", place=f"{host}:{port}"),
+            )
+            return None
+        if not form.allow_private.data:
+            form.reject(
+                form.allow_private, gettext("Confirm that Jackfield may connect to %(place)s.", place=f"{host}:{port}")
+            )
+            return None
+        confirm_private(db.session, user, host, port)
+    return ProviderInput(
+        vendor_id=form.vendor.data,
+        name=form.name.data,
+        base_url=form.base_url.data or "",
+        dialect=form.dialect.data,
+        auth_style=form.auth_style.data,
+        auth_name=form.auth_name.data or "",
+        key=form.key,
+        headers=tuple((row.data["name"], row.data["value"] or "") for row in form.headers if row.data["name"]),
+        is_shared=bool(form.is_shared.data),
+    )

@@ -1,0 +1,160 @@
+"""Whole calls: the model list, and an answer in one piece. Every fault leaves here as an UpstreamError."""
+
+import functools
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from webapp.upstream.brake import Brake, Fault, Stopped
+from webapp.upstream.classify import RequestKind, error_from, error_from_transport
+from webapp.upstream.classify.rules import OUTCOMES
+from webapp.upstream.dialects import DIALECTS, Call
+from webapp.upstream.failures import Exchange, UpstreamError
+from webapp.upstream.messages import ChatRequest, ModelList, Reply
+from webapp.upstream.redact import forms, redact, remove
+from webapp.upstream.target import Target
+from webapp.upstream.transport import Sent, pool, send
+
+MAX_PAGES = 50  # of a model list
+ERROR_BYTES = 200_000  # read of an error
+IN_CONTAINER = Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
+
+Evidence = Callable[[], Exchange]  # made only when somebody looks at it
+
+
+def list_models(target: Target) -> ModelList:
+    """Return the model list over all its pages. Raises UpstreamError when not even the first page can be read."""
+    return read_models(target, Brake(time.monotonic() + target.limits.list_seconds))[0]
+
+
+def complete(target: Target, request: ChatRequest) -> Reply:
+    """Return a whole answer. Raises UpstreamError: a reply from here never has an error."""
+    return ask(target, request, Brake())[0]
+
+
+def read_models(target: Target, brake: Brake) -> tuple[ModelList, Evidence]:
+    """Return the list and the exchange of its last page. Raises UpstreamError and Stopped.
+
+    A later page that cannot be read ends the list: it stays incomplete and carries the error.
+    """
+    dialect = DIALECTS[target.dialect]
+    found = ModelList()
+    evidence: Evidence = Exchange
+    seen: set[str] = set()
+    for _ in range(MAX_PAGES):
+        try:
+            body, evidence = _fetch(target, dialect.list_call(target, found.next), brake, "list")
+            page = dialect.read_list(body, target)
+            if page.error:
+                raise with_evidence(page.error, evidence)
+        except UpstreamError as error:
+            if not seen:
+                raise
+            found.error, found.complete = error, False
+            break
+        fresh = [model for model in page.models if model.id not in seen]
+        seen.update(model.id for model in fresh)
+        found.models += fresh
+        found.skipped += page.skipped
+        found.duplicates_dropped += page.duplicates_dropped + len(page.models) - len(fresh)
+        found.details |= page.details
+        found.next, found.complete = page.next, page.complete
+        if not page.next or not fresh:
+            break
+    return found, evidence
+
+
+def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evidence]:
+    """Return a whole answer and its exchange. Raises UpstreamError and Stopped."""
+    dialect = DIALECTS[target.dialect]
+    body, evidence = _fetch(target, dialect.chat_call(target, request, False), brake, "chat")
+    decoder = dialect.decoder(target)
+    decoder.feed(body)
+    decoder.close()
+    reply = decoder.reply
+    if reply.error:
+        raise with_evidence(reply.error, evidence)
+    return reply, evidence
+
+
+def opened(target: Target, call: Call, brake: Brake, seconds: float, cap: int, kind: RequestKind) -> Sent:
+    """Send a call; return it when its answer is a good one. Raises UpstreamError and Stopped."""
+    try:
+        sent = send(target, call, brake, seconds, cap)
+    except Fault as fault:
+        raise error_of(fault, target) from fault
+    if 200 <= sent.answer.status < 300:
+        if sent.answer.is_encoded:
+            sent.answer.close()
+            fault = Fault("bad_response", "The answer is compressed although we asked for plain bytes.")
+            raise with_evidence(error_of(fault, target), sent.exchange)
+        return sent
+    body = _error_body(sent)
+    safe = redact(body.decode("utf-8", "replace"), sent.head.secrets).encode()
+    headers = {name: redact(value, sent.head.secrets) for name, value in sent.answer.headers.items()}
+    error = error_from(sent.answer.status, headers, safe, target, kind)
+    raise with_evidence(error, functools.partial(sent.exchange, body))
+
+
+def error_of(fault: Fault, target: Target) -> UpstreamError:
+    """Put a fault of the way there into the words of the page."""
+    if fault.category == "network_refused":
+        return error_from_transport(f"refused: {fault}", "connect", target.base_url, IN_CONTAINER)
+    retryable, key_ok, action = OUTCOMES[fault.category]
+    return UpstreamError(
+        fault.category,
+        str(fault)[:300],
+        retryable=retryable,
+        key_ok=key_ok,
+        action=fault.action or action,
+        exchange=Exchange(fault.request),
+    )
+
+
+def with_evidence(error: UpstreamError, evidence: Evidence) -> UpstreamError:
+    """Attach the raw exchange to an error."""
+    error.exchange = evidence()
+    return error
+
+
+def scrub(reply: Reply, secrets: tuple[str, ...]) -> None:
+    """Take the call's own secrets out of an answer that repeats them, however it was cut into pieces."""
+    spellings = forms(secrets)
+    reply.text, reply.reasoning = remove(reply.text, spellings), remove(reply.reasoning, spellings)
+
+
+def _fetch(target: Target, call: Call, brake: Brake, kind: RequestKind) -> tuple[bytes, Evidence]:
+    limits = target.limits
+    seconds, cap = (limits.total_seconds, limits.body_bytes)
+    if kind == "list":
+        seconds, cap = limits.list_seconds, limits.list_bytes
+    sent = opened(target, call, brake, seconds, cap, kind)
+    try:
+        body = sent.answer.read_all()
+    except Stopped:
+        sent.answer.close()
+        raise
+    except Fault as fault:
+        sent.answer.close()
+        raise with_evidence(error_of(fault, target), sent.exchange) from fault
+    sent.answer.settle(pool)
+    return body, functools.partial(sent.exchange, body)
+
+
+def _error_body(sent: Sent) -> bytes:
+    """As much of an error as arrives; its beginning is enough. One that is compressed stays unread."""
+    body = b""
+    if sent.answer.is_encoded:
+        sent.answer.close()
+        return body
+    try:
+        while len(body) < ERROR_BYTES and (data := sent.answer.read()):
+            body += data
+    except Stopped:
+        sent.answer.close()
+        raise
+    except Fault:
+        sent.answer.close()
+    else:
+        sent.answer.settle(pool)
+    return body

@@ -1,0 +1,114 @@
+"""A streamed answer: pieces as they come, one Reply at the end, and Stop from any thread at any moment."""
+
+import time
+from collections.abc import Iterator
+
+from webapp.upstream.answer import Answer, Overdue
+from webapp.upstream.brake import Brake, Fault, Stopped
+from webapp.upstream.calls import error_of, opened, scrub, with_evidence
+from webapp.upstream.dialects import DIALECTS, AnswerDecoder
+from webapp.upstream.failures import Exchange
+from webapp.upstream.messages import ChatRequest, Piece, Reply
+from webapp.upstream.redact import forms, remove
+from webapp.upstream.target import Target
+from webapp.upstream.transport import Sent, pool
+
+KEPT_BYTES = 16_000  # of the body, for the raw exchange
+
+
+def stream(target: Target, request: ChatRequest) -> "AnswerStream":
+    """Return the answer as a stream that has not begun."""
+    return AnswerStream(target, request)
+
+
+class AnswerStream:
+    """An answer that is iterated once, as pieces.
+
+    Nothing is sent before `open()` or the first piece is asked for. Errors up to the head of the answer are raised as
+    UpstreamError; later ones stand in `reply.error`, with the text so far.
+    """
+
+    def __init__(self, target: Target, request: ChatRequest, brake: Brake | None = None) -> None:
+        self.first_piece_ms: float | None = None  # since the request was sent
+        self._target, self._request = target, request
+        self._brake = brake or Brake()
+        self._decoder: AnswerDecoder = DIALECTS[target.dialect].decoder(target)
+        self._sent: Sent | None = None
+        self._started = 0.0
+        self._kept = b""
+        self._is_clean = False
+        self._final: Reply | None = None
+
+    @property
+    def reply(self) -> Reply:
+        """The answer so far; whole when the iteration is over."""
+        return self._final or self._decoder.reply
+
+    def stop(self) -> None:
+        """End the answer now, from any thread, also before it begins. The text so far stays; `reply.end` is stopped."""
+        self._brake.pull()
+
+    def exchange(self) -> Exchange:
+        """Return request and answer as text without secrets."""
+        return self._sent.exchange(self._kept) if self._sent else Exchange()
+
+    def open(self) -> None:
+        """Send the request and wait for the head of the answer. Raises UpstreamError."""
+        if self._sent or self._decoder.ended:
+            return
+        limits = self._target.limits
+        call = DIALECTS[self._target.dialect].chat_call(self._target, self._request, True)
+        self._started = time.perf_counter()
+        try:
+            self._sent = opened(self._target, call, self._brake, limits.total_seconds, limits.stream_bytes, "chat")
+        except Stopped:
+            self._decoder.stop()
+
+    def __iter__(self) -> Iterator[Piece]:
+        self.open()
+        if self._sent is None:
+            return
+        spellings = forms(self._sent.head.secrets)
+        try:
+            for piece in self._pieces(self._sent.answer):
+                if self.first_piece_ms is None:
+                    self.first_piece_ms = (time.perf_counter() - self._started) * 1000
+                text = remove(piece.text, spellings)
+                yield piece if text is piece.text else Piece(piece.kind, text)
+        finally:
+            self._finish(self._sent)
+
+    def _pieces(self, answer: Answer) -> Iterator[Piece]:
+        decoder, limits = self._decoder, self._target.limits
+        progress = -1
+        is_in_grace = False
+        try:
+            while not decoder.ended:
+                if decoder.progress != progress:
+                    progress = decoder.progress
+                    answer.limit("progress", limits.progress_seconds)
+                if decoder.finished and not is_in_grace:
+                    is_in_grace = True
+                    answer.limit("grace", limits.grace_seconds)
+                data = answer.read()
+                if len(self._kept) < KEPT_BYTES:
+                    self._kept += data
+                yield from decoder.feed(data) if data else decoder.close()
+            self._is_clean = True
+        except Stopped:
+            yield from decoder.stop()
+        except Fault as fault:
+            is_grace = isinstance(fault, Overdue) and fault.clock == "grace"
+            yield from decoder.grace_over() if is_grace else decoder.fail(error_of(fault, self._target))
+
+    def _finish(self, sent: Sent) -> None:
+        """Leave the connection, and make the reply fit to be kept. A reader that walked away counts as a stop."""
+        self._decoder.stop()
+        if self._is_clean:
+            sent.answer.settle(pool)
+        else:
+            sent.answer.close()
+        self._final = self._decoder.reply
+        scrub(self._final, sent.head.secrets)
+        if self._final.error:
+            with_evidence(self._final.error, self.exchange)
