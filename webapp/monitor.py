@@ -1,10 +1,8 @@
 """The one background loop: saves live answers, renews leases, ends dead runs, removes what was deleted."""
 
 import logging
-import threading
 from datetime import timedelta
 
-from flask import Flask
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
@@ -26,9 +24,21 @@ CHECKS_KEPT = timedelta(days=30)
 log = logging.getLogger(__name__)
 
 
-def start_monitor(app: Flask) -> None:
-    """Run the loop in a daemon thread until the process closes. Only a serving process does this."""
-    threading.Thread(target=_loop, args=(app,), name="monitor", daemon=True).start()
+def watch() -> None:
+    """The loop, until the process closes. Only a serving process starts it, as a background job."""
+    closing = runtime().background.is_closing
+    with writing() as session:
+        end_runs_of_the_dead(session)
+    beats = 0
+    while not closing.wait(BEAT_SECONDS):
+        beats += 1
+        try:
+            with writing() as session:
+                beat(session)
+                if beats % SWEEP_EVERY == 1:
+                    sweep(session)
+        except Exception:
+            log.exception("The monitor's round failed")
 
 
 def beat(session: Session) -> None:
@@ -53,20 +63,3 @@ def end_runs_of_the_dead(session: Session) -> None:
     if db.engine.dialect.name == "sqlite":
         others = (Run.status == RUNNING, Run.boot_id != runtime().boot_id)
         session.execute(update(Run).where(*others).values(status=INTERRUPTED))
-
-
-def _loop(app: Flask) -> None:
-    with app.app_context():
-        closing = runtime().background.is_closing
-        with writing() as session:
-            end_runs_of_the_dead(session)
-        beats = 0
-        while not closing.wait(BEAT_SECONDS):
-            beats += 1
-            try:
-                with writing() as session:
-                    beat(session)
-                    if beats % SWEEP_EVERY == 1:
-                        sweep(session)
-            except Exception:
-                log.exception("The monitor's round failed")

@@ -51,13 +51,13 @@ class Server(BaseApplication):  # type: ignore[misc]
 def announce(worker: Worker) -> None:
     """Print where to go, and let the signals that end the worker end its streams first."""
     from webapp.accounts.setup import setup_path
-    from webapp.monitor import start_monitor
+    from webapp.monitor import watch
 
     app = worker.wsgi
     parts = app.extensions["jackfield"]
     with app.app_context():
         path = setup_path()
-    start_monitor(app)
+        parts.background.start(watch)
     host = "127.0.0.1" if parts.settings.host in ("0.0.0.0", "::") else parts.settings.host  # noqa: S104
     address = f"http://{f'[{host}]' if ':' in host else host}:{parts.settings.port}"
     print(f"\nJackfield is at {address}\n", flush=True)

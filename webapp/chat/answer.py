@@ -1,6 +1,6 @@
 """An answer drawn while it grows: finished blocks once, the open one again and again, at a cost linear in its length.
 
-Called by `follower` with the live text of a run, at most ten times a second.
+Called by `live` with the text of a run, at most ten times a second.
 """
 
 import re
@@ -66,15 +66,15 @@ class AnswerRenderer:
         if not source.blocks:
             return None
         *done, last = source.blocks
-        is_fence = last.tokens[0].type == "fence"
-        if not (done or is_fence):
+        start = sum(len(line) + 1 for line in source.lines[: last.first_line])
+        opening = FENCE.match(self._tail, start) if last.tokens[0].type == "fence" else None
+        if not (done or opening):
             return None
         # Lines before the last block may be link definitions that are still growing; only a fence ends them for sure.
-        cut = last.first_line if is_fence else done[-1].end_line
-        self._references = source.references_before(cut)
-        self._start(self._tail[sum(len(line) + 1 for line in source.lines[:cut]) :])
-        if is_fence:
-            self._fence = _OpenFence(self._tail, self._labels)
+        cut = last.first_line if opening else done[-1].end_line
+        self._references = source.references_before(cut) | self._references
+        self._start("\n".join(source.lines[cut:]) + self._tail[complete:])
+        self._fence = _OpenFence(opening, self._labels) if opening else None
         return source.draw(done)
 
     def _finish_fence(self, complete: int) -> Markup | None:
@@ -104,10 +104,9 @@ class AnswerRenderer:
 class _OpenFence:
     """A top-level code block whose end has not come; the parser is not asked again until it has."""
 
-    def __init__(self, tail: str, labels: Labels) -> None:
-        opening = FENCE.match(tail)
-        indent, mark, self._info = opening.groups() if opening else ("", "```", "")
-        self._body = self._searched = opening.end() if opening else 0
+    def __init__(self, opening: re.Match[str], labels: Labels) -> None:
+        indent, mark, self._info = opening.groups()
+        self._body = self._searched = len(opening[0])
         self._closing = re.compile(rf"^ {{0,3}}{mark[0]}{{{len(mark)},}}[ \t]*\n", re.MULTILINE)
         self._indent = re.compile(rf"^ {{1,{len(indent)}}}", re.MULTILINE) if indent else None
         self._mark = mark[0]

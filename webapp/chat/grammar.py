@@ -5,6 +5,7 @@ earlier block ended, and `answer` relies on that to finish blocks while the text
 """
 
 import functools
+import math
 import re
 import time
 from collections.abc import MutableMapping
@@ -54,7 +55,7 @@ class Parser(MarkdownIt):
 
 @functools.cache
 def parser() -> Parser:
-    """The one parser; it keeps nothing between calls, so threads share it."""
+    """The one parser; threads share it."""
     markdown = Parser("commonmark", {"html": False, "maxNesting": DEEPEST_NESTING}, renderer_cls=Elements)
     markdown.enable(["table", "strikethrough"]).disable(["image", "html_block", "html_inline"])
     markdown.block.ruler.before("table", "budget", _watch_block)
@@ -63,6 +64,8 @@ def parser() -> Parser:
     markdown.block.ruler.before("fence", "formula", _block_formula, {"alt": interrupts})
     markdown.inline.ruler.before("escape", "formula", _inline_formula)
     markdown.inline.ruler.before("autolink", "break", _break)
+    # The first use compiles the rules in place, and a second thread would meet half of them.
+    markdown.render("x", {"deadline": math.inf})
     return markdown
 
 

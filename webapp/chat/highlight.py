@@ -2,6 +2,7 @@
 
 import functools
 import re
+import threading
 import time
 from html import escape
 from itertools import pairwise
@@ -93,6 +94,9 @@ COLOURS = {
     "Generic.Prompt": "c",
 }
 
+# A lexer's class compiles its rules at its first use, in place.
+_compiling = threading.Lock()
+
 
 def language_name(info: str, otherwise: str) -> str:
     """What a fence's caption says: the language's own name, else the author's word for it, else `otherwise`."""
@@ -110,7 +114,8 @@ def highlighted(code: str, info: str, deadline: float) -> str:
     # Here, not above: lexers take a few MB, and many servers never meet code.
     from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
 
-    lexer = get_lexer_by_name(alias, stripnl=False, ensurenl=False)
+    with _compiling:
+        lexer = get_lexer_by_name(alias, stripnl=False, ensurenl=False)
     html, start = [], 0
     while start < len(code) and time.thread_time() < deadline:
         end = piece_end(code, start)

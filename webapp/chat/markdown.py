@@ -1,4 +1,4 @@
-"""An answer's Markdown to safe HTML. Called by the templates' filter for whole texts and by `answer` while one grows.
+"""An answer's Markdown to safe HTML. Called by `story` for whole texts, by `answer` for growing ones.
 
     text -> grammar (tokens) -> elements (HTML) -> sanitizer (allow-list) -> page
 

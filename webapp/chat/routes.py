@@ -5,10 +5,10 @@ from flask_babel import gettext
 
 from webapp.chat.conversation import Conversation, find_conversation, recent_conversations
 from webapp.chat.forms import MessageForm, TitleForm
-from webapp.chat.labels import labels
 from webapp.chat.message import Message
 from webapp.chat.model_choice import last_model, starting_model
 from webapp.chat.run import Run, answer_again, ask, find_run
+from webapp.chat.run_routes import labels
 from webapp.chat.story import Turn, answer_turn, previous_run, story
 from webapp.chat.writer import start_writing
 from webapp.core import clock

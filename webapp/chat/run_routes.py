@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 
 from flask import Blueprint, Response, g, render_template, url_for
+from flask_babel import gettext
 
 from webapp.accounts.session import is_live as is_session_live
 from webapp.chat.follower import Frame, follow
-from webapp.chat.labels import labels
+from webapp.chat.elements import Labels
 from webapp.chat.live import stop_live
 from webapp.chat.run import find_run
 from webapp.chat.story import answer_turn, previous_run
 from webapp.core.database import db
 from webapp.core.errors import BusyError, NotFoundError
 from webapp.core.runtime import runtime
+from webapp.web.assets import asset
 from webapp.web.places import stream_place
 from webapp.web.render import go_to, wants_fragment
 from webapp.web.sse import HEARTBEAT, event, event_stream
@@ -47,6 +49,16 @@ def delete_running(run_id: int) -> Response:
     if wants_fragment():
         return Response(status=204)
     return go_to(url_for("chat.show_conversation", conversation_id=run.conversation_id))
+
+
+def labels() -> Labels:
+    """Return the words inside drawn answers, in the language of the request."""
+    return Labels(
+        icon_url=f"{asset('icons.svg')}#copy",
+        copy_code=gettext("Copy code"),
+        code=gettext("Code"),
+        table=gettext("Table"),
+    )
 
 
 def _encoded(run_id: int, frames: Iterator[Frame]) -> Iterator[str]:

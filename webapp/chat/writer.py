@@ -44,12 +44,12 @@ def write(run_id: int) -> None:
     if live is None:
         return
     began = clock.monotonic()
-    reply, status, failure = Reply(), FAILED, None
+    reply, status, failure = Reply(), FAILED, own_failure("server_error")
     try:
         target, request = _load(run_id)
         reply = _stream(target, request, live)
         status = _status(reply, live)
-        failure = failure_record(reply.error) if reply.error and status != STOPPED else None
+        failure = failure_record(reply.error) if reply.error and status in (FAILED, INCOMPLETE) else None
     except UpstreamError as error:
         status, failure = (STOPPED, None) if live.is_stopped else (FAILED, failure_record(error))
     except CryptoError as error:

@@ -79,7 +79,7 @@ def connect(origin: Origin, addresses: list[IP], seconds: float, brake: Brake) -
 def secure(origin: Origin, sock: socket.socket, seconds: float, brake: Brake) -> ssl.SSLSocket:
     """Start TLS and verify certificate and name. Raises Fault (network_tls); closes the socket then."""
     sock.settimeout(brake.left(seconds))
-    tls = _tls_context().wrap_socket(sock, server_hostname=origin.host, do_handshake_on_connect=False)
+    tls = tls_context().wrap_socket(sock, server_hostname=origin.host, do_handshake_on_connect=False)
     try:
         brake.hold(functools.partial(shut, tls))
         tls.do_handshake()
@@ -139,7 +139,8 @@ def _getaddrinfo(origin: Origin, answers: queue.SimpleQueue[list[IP] | Exception
 
 
 @functools.cache
-def _tls_context() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
+    """System authorities, or those of SSL_CERT_FILE; made once because loading them takes 20 ms."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     return context

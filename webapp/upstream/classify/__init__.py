@@ -38,7 +38,8 @@ BY_STATUS: dict[int, Outcome] = {
     435: ("payload_too_large", {}),  # Z.ai
     501: ("feature_unsupported", {"retryable": False, "action": "show_details"}),
     529: ("overloaded", {"key_ok": None}),  # Anthropic
-} | {status: ("timeout", {}) for status in TIMEOUT_STATUSES}
+    **{status: ("timeout", {}) for status in TIMEOUT_STATUSES},
+}
 WAITING = frozenset({"rate_limit", "quota_window", "overloaded", "model_loading", "server_error", "timeout"})
 LOADING_SECONDS = 2.0  # how soon to ask again when a local server names no time
 UNUSUAL_WAIT_SECONDS = 3600.0  # beyond it a "rate limit" is a window of the plan

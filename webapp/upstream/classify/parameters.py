@@ -9,7 +9,8 @@ from webapp.upstream.shapes import as_text
 REFUSED: Final = re.compile(
     r"unsupported|not supported|unknown (?:parameter|field|argument|name)|unrecognized|unexpected|does not support"
     r"|not (?:allowed|permitted)|extra_forbidden|extra inputs|invalid (?:parameter|argument|value|temperature|\w+_\w+ )"
-    r"|unknown variant|is not one of|only (?:the default|1 is|one of)|must be|out of range|too large|which is the maximum|range:|deprecated for"
+    r"|unknown variant|is not one of|only (?:the default|1 is|one of)|must be|out of range|too large"
+    r"|which is the maximum|range:|deprecated for"
 )
 NAMED: Final = tuple(
     re.compile(pattern)

@@ -149,12 +149,13 @@ class AnswerDecoder:
             self.finished = True
             self.progress += 1
 
-    def _whole_json(self) -> dict[str, Any]:
-        """Return the body if it was one JSON object and not a line of a stream."""
+    def _whole_json(self) -> object:
+        """Return the body if it was one JSON value and not a line of a stream, else None."""
         frame = self._last_frame
-        if self._count != 1 or frame is None or not frame.is_bare or not isinstance(frame.data, dict):
-            return {}
-        return {} if "delta" in first_dict(frame.data.get("choices")) else frame.data
+        if self._count != 1 or frame is None or not frame.is_bare:
+            return None
+        is_line = isinstance(frame.data, dict) and "delta" in first_dict(frame.data.get("choices"))
+        return None if is_line else frame.data
 
     def _ended_by(self, end: End) -> list[Piece]:
         pieces: list[Piece] = []
@@ -170,30 +171,34 @@ class AnswerDecoder:
         reply.tool_calls, dropped = self._tools.whole()
         if dropped:
             reply.warnings.append("a tool call with unfinished arguments was dropped")
-        raw = reply.finish_reason_raw
-        if raw is not None:
-            reply.finish_reason = FINISH_REASONS.get(raw.lower(), "stop")
-        elif end in ("done", "message_stop"):
-            reply.finish_reason = "stop"
-        elif end != "stopped" and reply.error is None:
-            reply.error = self._cut_or_empty()
-        if reply.finish_reason == "error" and reply.error is None:
-            reply.error = failure("server_error", f"finish_reason: {raw}", key_ok=True)
-        if reply.finish_reason == "stop" and reply.tool_calls:
-            reply.finish_reason = "tool_calls"
-        failed = reply.error is not None and reply.error.category not in ("stream_cut", "bad_response")
-        if failed and end != "error":
-            reply.finish_reason = "error"
+        self._conclude(end)
         reply.complete = reply.error is None and reply.finish_reason is not None
         if reply.complete and reply.finish_reason == "stop":
             self._hint()
+
+    def _conclude(self, end: End) -> None:
+        """Settle finish reason and error. An error that the provider told wins over everything."""
+        reply = self._reply
+        raw = reply.finish_reason_raw
+        if reply.error is not None:
+            reply.finish_reason = "error" if self.finished else None
+        elif raw is not None:
+            reply.finish_reason = FINISH_REASONS.get(raw.lower(), "stop")
+            if reply.finish_reason == "stop" and reply.tool_calls:
+                reply.finish_reason = "tool_calls"
+            if reply.finish_reason == "error":
+                reply.error = failure("server_error", f"finish_reason: {raw}", key_ok=True)
+        elif end in ("done", "message_stop"):
+            reply.finish_reason = "tool_calls" if reply.tool_calls else "stop"
+        elif end != "stopped":
+            reply.error = self._cut_or_empty()
 
     def _cut_or_empty(self) -> UpstreamError:
         if self._count:
             return failure("stream_cut")
         if self._head.lstrip().startswith(b"<"):
             return error_from(200, {}, self._head, self._target)
-        return failure("bad_response", "empty answer")
+        return failure("bad_response", "the answer is empty or unreadable")
 
     def _hint(self) -> None:
         """Name the likely cause of an answer without text (LM Studio drops a prompt that is too long in silence)."""

@@ -25,7 +25,7 @@ class AnthropicAnswer(AnswerDecoder):
                 self._end("message_stop", pieces)
             case "message":
                 self._message(data, pieces)
-            case "error":
+            case "error" if self._last_frame and not self._last_frame.is_bare:  # the last event of a failed stream
                 self._end("error", pieces)
 
     def _message(self, message: dict[str, Any], pieces: list[Piece]) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from webapp.upstream.classify import error_from
+from webapp.upstream.classify import error_from, is_error
 from webapp.upstream.failures import failure
 from webapp.upstream.listing.entry import read_entry
 from webapp.upstream.listing.envelope import find_rows
@@ -34,7 +34,10 @@ def read_list(body: object, target: Target, asked_id: str | None = None) -> Mode
             return ModelList(complete=False, error=error_from(200, {}, body, target, "list"))
     rows = find_rows(body, asked_id)
     if rows is None:
-        return ModelList(complete=False, error=error_from(200, {}, body, target, "list"))
+        error = error_from(200, {}, body, target, "list")
+        if error.category == "server_error" and not is_error(as_dict(body)):
+            error = failure("bad_response", "the answer holds no model list")
+        return ModelList(complete=False, error=error)
     found = _collect(rows, target)
     envelope = as_dict(body)
     found.next = _next_page(envelope, found.models)

@@ -29,7 +29,7 @@ def read_entry(row: object, vendor: str) -> ModelInfo | None:
     context = read_context(row, places)
     info = ModelInfo(
         id=model_id,
-        kind=read_kind(row, model_id),
+        kind=read_kind(row, _base_model(row) or model_id),
         context_length=context.length,
         max_output_tokens=read_output_limit(row, places),
         capabilities=read_capabilities(row, places),
@@ -98,7 +98,6 @@ def _state(row: dict[str, Any]) -> dict[str, Any]:
 
 def _nature(row: dict[str, Any], model_id: str, vendor: str) -> dict[str, Any]:
     """Tell what stands behind the id: an alias, a router, another model, another host."""
-    base = row.get("model") if row.get("object") == "deployment" else as_dict(row.get("info")).get("base_model_id")
     price = as_dict(row.get("pricing")).get("prompt")
     is_local = vendor in LOCAL_VENDORS or row.get("owned_by") in LOCAL_OWNERS
     return {
@@ -106,13 +105,20 @@ def _nature(row: dict[str, Any], model_id: str, vendor: str) -> dict[str, Any]:
         "alias": True if model_id.startswith("~") else None,
         "router": True if row.get("arena") is True or price in ("-1", -1) else None,
         "wildcard": True if "*" in model_id else None,
-        "base_model": as_text(base),
+        "base_model": _base_model(row),
         "parent": as_text(row.get("parent")),
         "remote": True if row.get("remote_host") else None,
         "identity": "unknown" if is_local and HOSTED_NAMES.match(model_id) else None,
         "preview": True if row.get("preview") is True else None,
         "deprecated": True if _is_deprecated(row) else None,
     }
+
+
+def _base_model(row: dict[str, Any]) -> str:
+    """Return the model behind a name that the user chose (Azure deployment, Open WebUI preset)."""
+    if row.get("object") == "deployment":
+        return as_text(row.get("model"))
+    return as_text(as_dict(row.get("info")).get("base_model_id"))
 
 
 def _is_deprecated(row: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from webapp.upstream.classify import is_error
 from webapp.upstream.shapes import as_dict
 
 LIST_KEYS: Final = ("data", "models", "model_names", "result", "results", "items")
+ABOUT_ONE_MODEL: Final = frozenset({"model_info", "default_generation_settings"})  # Ollama's show, llama.cpp's props
 ID_KEYS: Final = ("id", "key", "model_id", "modelId", "slug", "model_name", "name", "model")
 
 
@@ -18,7 +19,7 @@ def find_rows(body: object, asked_id: str | None = None) -> list[Any] | None:
         return None
     rows = _rows(body)
     if rows is None and not is_error(body):
-        if "model_info" in body and asked_id is not None:  # Ollama's /api/show does not repeat the name
+        if asked_id is not None and ABOUT_ONE_MODEL & body.keys():
             return [body | {"id": asked_id}]
         if entry_id(body) is not None:
             return [body]

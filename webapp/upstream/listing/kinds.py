@@ -35,8 +35,8 @@ ID_KINDS: Final = tuple(
     (kind, re.compile(pattern))
     for kind, pattern in (
         ("rerank", r"rerank"),
-        ("moderation", r"moderation|(?<!van)guard"),
-        ("embedding", r"embed|(?:^|[/_-])(?:bge|gte|e5|minilm)-|minilm"),
+        ("moderation", r"moderation|(?<!van)guard|shieldgemma"),
+        ("embedding", r"embed|(?:^|[/_-])(?:bge|gte|e5|voyage)-|minilm"),
         (
             "audio",
             r"whisper|(?:^|[/_-])(?:tts|asr|stt)(?:$|[-_:0-9])|transcribe|kokoro|text-to-speech|parakeet|lyria|realtime",
@@ -46,7 +46,7 @@ ID_KINDS: Final = tuple(
             r"dall-?e|imagen|imagine|midjourney|flux|stable-?diffusion|sdxl|seedream|ideogram|recraft|cogview"
             r"|qwen-image|(?:^|[/_.-])(?:gpt-)?image(?:$|[-_:])",
         ),
-        ("other", r"(?:^|[/_-])(?:sora|veo|kling|ocr)(?:$|[-_:0-9])|video|text-to-3d"),
+        ("other", r"(?:^|[/_-])(?:sora|veo|kling|ocr)(?:$|[-_:0-9])|video|[ti]2v|text-to-3d"),
         ("completion", r"davinci-00|babbage-00|turbo-instruct"),
     )
 )
