@@ -176,9 +176,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.far_end.client_gone.set()
 
     def _script(self) -> Callable[[Any], None]:
-        if self.far_end.key is not None and self.far_end.key not in self._keys() and self.call.script != "public-list":
+        is_list = self.command == "GET"
+        is_public = self.far_end.key is None or (is_list and self.call.script == "public-list")
+        if not is_public and self.far_end.key not in self._keys():
             return far_end_chat.script("401")
-        if self.command == "GET":
+        if is_list:
             return far_end_lists.script(self.call.script)
         return far_end_chat.script(self.call.script or str(self.call.json.get("model", "ok")))
 

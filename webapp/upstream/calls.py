@@ -43,10 +43,10 @@ def read_models(target: Target, brake: Brake) -> tuple[ModelList, Evidence]:
     seen: set[str] = set()
     for _ in range(MAX_PAGES):
         try:
-            body, evidence = _fetch(target, dialect.list_call(target, found.next), brake, "list")
+            sent, body = _fetch(target, dialect.list_call(target, found.next), brake, "list")
             page = dialect.read_list(body, target)
             if page.error:
-                raise with_evidence(page.error, evidence)
+                raise with_evidence(page.error, sent, body)
         except UpstreamError as error:
             if not seen:
                 raise
@@ -59,6 +59,7 @@ def read_models(target: Target, brake: Brake) -> tuple[ModelList, Evidence]:
         found.duplicates_dropped += page.duplicates_dropped + len(page.models) - len(fresh)
         found.details |= page.details
         found.next, found.complete = page.next, page.complete
+        evidence = functools.partial(sent.exchange, body)
         if not page.next or not fresh:
             break
     return found, evidence
@@ -67,14 +68,15 @@ def read_models(target: Target, brake: Brake) -> tuple[ModelList, Evidence]:
 def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evidence]:
     """Return a whole answer and its exchange. Raises UpstreamError and Stopped."""
     dialect = DIALECTS[target.dialect]
-    body, evidence = _fetch(target, dialect.chat_call(target, request, False), brake, "chat")
+    sent, body = _fetch(target, dialect.chat_call(target, request, False), brake, "chat")
     decoder = dialect.decoder(target)
     decoder.feed(body)
     decoder.close()
     reply = decoder.reply
     if reply.error:
-        raise with_evidence(reply.error, evidence)
-    return reply, evidence
+        raise with_evidence(reply.error, sent, body)
+    scrub(reply, sent.head.secrets)
+    return reply, functools.partial(sent.exchange, body)
 
 
 def opened(target: Target, call: Call, brake: Brake, seconds: float, cap: int, kind: RequestKind) -> Sent:
@@ -86,14 +88,14 @@ def opened(target: Target, call: Call, brake: Brake, seconds: float, cap: int, k
     if 200 <= sent.answer.status < 300:
         if sent.answer.is_encoded:
             sent.answer.close()
-            fault = Fault("bad_response", "The answer is compressed although we asked for plain bytes.")
-            raise with_evidence(error_of(fault, target), sent.exchange)
+            encoded = Fault("bad_response", "The answer is compressed although we asked for plain bytes.")
+            raise with_evidence(error_of(encoded, target), sent)
         return sent
     body = _error_body(sent)
     safe = redact(body.decode("utf-8", "replace"), sent.head.secrets).encode()
     headers = {name: redact(value, sent.head.secrets) for name, value in sent.answer.headers.items()}
     error = error_from(sent.answer.status, headers, safe, target, kind)
-    raise with_evidence(error, functools.partial(sent.exchange, body))
+    raise with_evidence(error, sent, body)
 
 
 def error_of(fault: Fault, target: Target) -> UpstreamError:
@@ -111,9 +113,10 @@ def error_of(fault: Fault, target: Target) -> UpstreamError:
     )
 
 
-def with_evidence(error: UpstreamError, evidence: Evidence) -> UpstreamError:
-    """Attach the raw exchange to an error."""
-    error.exchange = evidence()
+def with_evidence(error: UpstreamError, sent: Sent, body: bytes = b"") -> UpstreamError:
+    """Attach the raw exchange to an error and take the call's secrets out of its words."""
+    error.message = redact(error.message, sent.head.secrets)
+    error.exchange = sent.exchange(body)
     return error
 
 
@@ -123,9 +126,9 @@ def scrub(reply: Reply, secrets: tuple[str, ...]) -> None:
     reply.text, reply.reasoning = remove(reply.text, spellings), remove(reply.reasoning, spellings)
 
 
-def _fetch(target: Target, call: Call, brake: Brake, kind: RequestKind) -> tuple[bytes, Evidence]:
+def _fetch(target: Target, call: Call, brake: Brake, kind: RequestKind) -> tuple[Sent, bytes]:
     limits = target.limits
-    seconds, cap = (limits.total_seconds, limits.body_bytes)
+    seconds, cap = limits.total_seconds, limits.body_bytes
     if kind == "list":
         seconds, cap = limits.list_seconds, limits.list_bytes
     sent = opened(target, call, brake, seconds, cap, kind)
@@ -136,9 +139,9 @@ def _fetch(target: Target, call: Call, brake: Brake, kind: RequestKind) -> tuple
         raise
     except Fault as fault:
         sent.answer.close()
-        raise with_evidence(error_of(fault, target), sent.exchange) from fault
+        raise with_evidence(error_of(fault, target), sent) from fault
     sent.answer.settle(pool)
-    return body, functools.partial(sent.exchange, body)
+    return sent, body
 
 
 def _error_body(sent: Sent) -> bytes:

@@ -111,4 +111,4 @@ class AnswerStream:
         self._final = self._decoder.reply
         scrub(self._final, sent.head.secrets)
         if self._final.error:
-            with_evidence(self._final.error, self.exchange)
+            with_evidence(self._final.error, sent, self._kept)
