@@ -8,6 +8,8 @@ FILE_LINES, FUNCTION_LINES, TEMPLATE_LINES = 250, 50, 120
 # File, or file::function -> (its own limit, reason). A smaller limit than the usual one is allowed, too.
 LIMITS: dict[str, tuple[int, str]] = {
     "webapp/__init__.py": (80, "wires only"),
+    "migrations/versions/0001_first.py": (320, "the first schema, as Alembic writes it"),
+    "migrations/versions/0001_first.py::upgrade": (260, "the first schema, as Alembic writes it"),
     "static/js/app.js": (120, "the browser keeps no state"),
 }
 

@@ -7,6 +7,7 @@ earlier block ended, and `answer` relies on that to finish blocks while the text
 import functools
 import math
 import re
+import threading
 import time
 from collections.abc import MutableMapping
 from typing import Any
@@ -53,9 +54,18 @@ class Parser(MarkdownIt):
         return parts.scheme in {"http", "https"} and "@" not in parts.netloc and bool(HOST.fullmatch(host))
 
 
-@functools.cache
+# The parser and its URL library (mdurl 0.1) fill tables in place at their first use: no second thread may see half of one.
+_building = threading.Lock()
+
+
 def parser() -> Parser:
     """The one parser; threads share it."""
+    with _building:
+        return _parser()
+
+
+@functools.cache
+def _parser() -> Parser:
     markdown = Parser("commonmark", {"html": False, "maxNesting": DEEPEST_NESTING}, renderer_cls=Elements)
     markdown.enable(["table", "strikethrough"]).disable(["image", "html_block", "html_inline"])
     markdown.block.ruler.before("table", "budget", _watch_block)
@@ -64,8 +74,7 @@ def parser() -> Parser:
     markdown.block.ruler.before("fence", "formula", _block_formula, {"alt": interrupts})
     markdown.inline.ruler.before("escape", "formula", _inline_formula)
     markdown.inline.ruler.before("autolink", "break", _break)
-    # The first use compiles the rules in place, and a second thread would meet half of them.
-    markdown.render("x", {"deadline": math.inf})
+    markdown.render("[a](https://b.c) <https://d.e>", {"deadline": math.inf})
     return markdown
 
 

@@ -107,7 +107,7 @@ def answer_again(session: Session, conversation: Conversation, model: Model, run
         raise ConflictError from None
 
 
-def visible_runs(user: User) -> Select[tuple[Run]]:
+def visible_runs(user: User) -> Select[Run]:
     """Select the runs of one's own conversations."""
     return (
         select(Run)

@@ -6,12 +6,12 @@ from flask import Blueprint, Response, g, render_template, url_for
 from flask_babel import gettext
 
 from webapp.accounts.session import is_live as is_session_live
-from webapp.chat.follower import Frame, follow
 from webapp.chat.elements import Labels
+from webapp.chat.follower import Frame, follow
 from webapp.chat.live import stop_live
 from webapp.chat.run import find_run
 from webapp.chat.story import answer_turn, previous_run
-from webapp.core.database import db
+from webapp.core.database import db, release
 from webapp.core.errors import BusyError, NotFoundError
 from webapp.core.runtime import runtime
 from webapp.web.assets import asset
@@ -33,7 +33,7 @@ def show_events(run_id: int) -> Response:
     if place is None and run.is_running:
         raise BusyError
     session_id = g.session.id
-    db.session.remove()  # no connection is held while the answer is awaited
+    release()  # no connection is held while the answer is awaited
     frames = follow(run_id, lambda: is_session_live(session_id))
     response = event_stream(_encoded(run_id, frames))
     if place:
@@ -79,4 +79,4 @@ def _final(run_id: int) -> str:
     except NotFoundError:
         return render_template("chat/_gone.html", run_id=run_id)
     finally:
-        db.session.remove()
+        release()

@@ -10,12 +10,12 @@ TABLE = {"div", "table", "thead", "tbody", "tr", "th", "td"}
 FIGURE = {"figure", "figcaption", "span", "button", "svg", "use", "a"}
 MATH = frozenset(
     """math mrow mi mn mo mtext mspace mfrac msqrt mroot msub msup msubsup munder mover munderover mmultiscripts
-    mprescripts mtable mtr mtd mstyle mpadded mphantom menclose""".split()  # noqa: SIM905 - reads better than 26 lines
+    mprescripts mtable mtr mtd mstyle mpadded mphantom menclose""".split()
 )
 MATH_ATTRIBUTES = frozenset(
     """accent columnalign columnlines columnspacing depth displaystyle fence form height largeop linebreak linethickness
     lspace mathbackground mathcolor mathsize mathvariant maxsize minsize movablelimits notation rowlines rowspacing
-    rspace scriptlevel separator stretchy symmetric voffset width""".split()  # noqa: SIM905
+    rspace scriptlevel separator stretchy symmetric voffset width""".split()
 )
 ATTRIBUTES = {
     **dict.fromkeys(MATH, MATH_ATTRIBUTES),

@@ -44,7 +44,8 @@ def write(run_id: int) -> None:
     if live is None:
         return
     began = clock.monotonic()
-    reply, status, failure = Reply(), FAILED, own_failure("server_error")
+    reply, status = Reply(), FAILED
+    failure: dict[str, Any] | None = own_failure("server_error")  # should this job itself break
     try:
         target, request = _load(run_id)
         reply = _stream(target, request, live)

@@ -28,11 +28,15 @@ class Base(DeclarativeBase):
     )
 
 
-db = SQLAlchemy(model_class=Base, disable_autonaming=True)
-
 if TYPE_CHECKING:
+
+    class _Database(SQLAlchemy):
+        session: Session  # type: ignore[assignment]  # the scoped session behaves as one
+
+    db = _Database()
     Record = Base
 else:
+    db = SQLAlchemy(model_class=Base, disable_autonaming=True)
     Record = db.Model
 
 _reads_only: ContextVar[bool] = ContextVar("reads_only", default=False)
@@ -82,6 +86,11 @@ def reading() -> Iterator[Session]:
 def expect_reads_only(reads_only: bool) -> None:
     """Say whether transactions begun from here on in this context only read (a GET request)."""
     _reads_only.set(reads_only)
+
+
+def release() -> None:
+    """Give the request's connection back before a wait: none is held while a provider is awaited."""
+    db.session.remove()  # type: ignore[attr-defined]
 
 
 def claim(session: Session, statement: Executable) -> bool:

@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy import inspect, text
 
 from webapp.core import clock
-from webapp.core.database import db
+from webapp.core.database import db, release
 from webapp.core.errors import ConfigError
 from webapp.core.paths import MIGRATIONS
 
@@ -43,7 +43,7 @@ def upgrade(app: Flask) -> None:
     from flask_migrate import upgrade as run_migrations
 
     Migrate(app, db, directory=str(MIGRATIONS))
-    db.session.remove()
+    release()
     run_migrations()
 
 

@@ -55,7 +55,7 @@ def searchable(*texts: str | None) -> str:
     return "".join(char for char in unicodedata.normalize("NFKD", joined) if not unicodedata.combining(char))
 
 
-def visible_models(user: User) -> Select[tuple[Model]]:
+def visible_models(user: User) -> Select[Model]:
     """Select the models of the providers that this user may use, with their providers."""
     providers = visible_providers(user).with_only_columns(Provider.id)
     return (

@@ -1,5 +1,7 @@
 """Pages of models: the lists by provider, refreshing them, and the picker."""
 
+from typing import Any
+
 from flask import Blueprint, Response, g, request, url_for
 from flask_babel import gettext
 from sqlalchemy.exc import IntegrityError
@@ -9,7 +11,7 @@ from webapp.models.discovery import start_refresh
 from webapp.models.forms import ModelForm
 from webapp.models.model import TYPED, Model, find_model, id_hash, models_of, searchable
 from webapp.models.picker import search_models
-from webapp.providers.provider import find_own_provider, find_provider, visible_providers
+from webapp.providers.provider import Provider, find_own_provider, find_provider
 from webapp.web.render import fragment, go_to, page, wants_fragment
 
 models = Blueprint("models", __name__)
@@ -27,9 +29,8 @@ def list_models() -> Response:
     choice = search_models(db.session, g.user, query, offset)
     if offset and wants_fragment():
         return fragment("models/_rows.html", choice=choice)
-    providers = db.session.scalars(visible_providers(g.user)).all() if provider_id is None else []
     section = find_provider(db.session, g.user, provider_id) if provider_id else None
-    return page("models/list.html", choice=choice, providers=providers, section=section, **_section_values(section))
+    return page("models/list.html", choice=choice, section=section, **_section_values(section))
 
 
 @models.get("/models/picker")
@@ -93,10 +94,10 @@ def _section(provider_id: int, form: ModelForm | None = None, status: int = 200)
     return draw(name, status=status, section=provider, **_section_values(provider, form))
 
 
-def _section_values(provider: object, form: ModelForm | None = None) -> dict[str, object]:
+def _section_values(provider: Provider | None, form: ModelForm | None = None) -> dict[str, Any]:
     if provider is None:
         return {}
-    found = models_of(db.session, provider.id)  # type: ignore[attr-defined]
+    found = models_of(db.session, provider.id)
     show_all = "all" in request.args
     return {
         "rows": found if show_all else found[:SHOWN],

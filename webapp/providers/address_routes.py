@@ -1,5 +1,7 @@
 """The private addresses that admins have opened: the list, and closing one again."""
 
+from typing import Any
+
 from flask import Blueprint, Response
 from sqlalchemy import select
 
@@ -18,7 +20,7 @@ addresses = Blueprint("addresses", __name__)
 def list_private_addresses() -> Response:
     """What may be reached on this machine and its networks."""
     rows = db.session.scalars(select(PrivateAddress).order_by(PrivateAddress.host, PrivateAddress.port)).all()
-    values = {"rows": rows, "fixed": sorted(runtime().settings.allowed_private)}
+    values: dict[str, Any] = {"rows": rows, "fixed": sorted(runtime().settings.allowed_private)}
     if wants_fragment():
         return fragment("providers/_private_addresses.html", **values)
     return page("providers/private_addresses.html", **values)

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, g, render_template, request, url_for
 from flask_babel import gettext
 
 from webapp.core import clock
-from webapp.core.database import db
+from webapp.core.database import db, release
 from webapp.core.errors import ConflictError, CryptoError
 from webapp.core.runtime import runtime
 from webapp.providers.check import Check, find_check
@@ -95,7 +95,7 @@ def _events(check_id: int) -> Iterator[str]:
         check = find_check(db.session, g.user, check_id)
         html = render_template("providers/_check.html", check=check, provider=_provider_of(check))
         is_over = not check.is_running
-        db.session.remove()  # no connection is held while nothing happens
+        release()  # no connection is held while nothing happens
         if html != drawn:
             drawn, spoke = html, clock.monotonic()
             yield event(html)

@@ -113,7 +113,7 @@ class Provider(Record):
         return f"provider {self.id}|header {name.lower()}|{origin(self.base_url)}"
 
 
-def visible_providers(user: User) -> Select[tuple[Provider]]:
+def visible_providers(user: User) -> Select[Provider]:
     """Select what this user may see and use."""
     return select(Provider).where(Provider.deleted_at.is_(None), or_(Provider.is_shared, Provider.owner_id == user.id))
 

@@ -17,7 +17,7 @@ class AuthStyle(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Caps of one exchange. Times in seconds, sizes in bytes. Sources: security.md section 3, wire-quirks section 7.3."""
+    """Caps of one exchange. Times in seconds, sizes in bytes. Times: as slow providers need them."""
 
     connect_seconds: float = 5.0
     first_byte_seconds: float = 120.0

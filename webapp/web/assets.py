@@ -33,10 +33,8 @@ def install_assets(app: Flask) -> None:
         if response.mimetype not in COMPRESSED_TYPES or response.status_code not in (200, 422):
             return response
         response.vary.add("Accept-Encoding")
-        if (
-            (response.is_streamed
-            and request.endpoint != "static")
-            or "gzip" not in request.headers.get("Accept-Encoding", "")
+        if (response.is_streamed and request.endpoint != "static") or "gzip" not in request.headers.get(
+            "Accept-Encoding", ""
         ):
             return response
         if request.endpoint == "static":

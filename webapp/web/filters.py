@@ -21,23 +21,23 @@ def install_filters(app: Flask) -> None:
 def ago(value: datetime | None) -> str:
     """`3 hours ago` up to a day, then a date."""
     if value is None:
-        return gettext("never")
+        return str(gettext("never"))
     age = clock.now() - value
     if age < timedelta(seconds=10):
-        return gettext("just now")
+        return str(gettext("just now"))
     if age < timedelta(days=1):
-        return format_timedelta(-age, add_direction=True, locale=get_locale())
-    return format_date(value, "medium")
+        return str(format_timedelta(-age, add_direction=True, locale=get_locale()))
+    return str(format_date(value, "medium"))
 
 
 def moment(value: datetime) -> str:
     """Date and time, for titles."""
-    return format_datetime(value, "medium")
+    return str(format_datetime(value, "medium"))
 
 
 def clock_time(value: datetime) -> str:
     """`14:02`."""
-    return format_time(value, "HH:mm")
+    return str(format_time(value, "HH:mm"))
 
 
 def groupby_day(rows: Iterable[Any]) -> list[tuple[str, list[Any]]]:
@@ -49,17 +49,17 @@ def day(value: datetime) -> str:
     """`Today`, `Yesterday`, or how long ago in weeks and months: the headings of the conversation list."""
     days = (to_user_timezone(clock.now()).date() - to_user_timezone(value).date()).days
     if days <= 0:
-        return gettext("Today")
+        return str(gettext("Today"))
     if days == 1:
-        return gettext("Yesterday")
+        return str(gettext("Yesterday"))
     if days <= 7:
-        return gettext("Last 7 days")
-    return format_date(value, "LLLL y")
+        return str(gettext("Last 7 days"))
+    return str(format_date(value, "LLLL y"))
 
 
 def number(value: float) -> str:
     """`1,284`, grouped as the language does."""
-    return format_decimal(value)
+    return str(format_decimal(value))
 
 
 def compact(value: int) -> str:
@@ -67,7 +67,7 @@ def compact(value: int) -> str:
     for size, letter in ((1_000_000, "M"), (1_000, "k")):
         if value >= size:
             return f"{format_decimal(round(value / size, 2 if size > 1000 else 1))}{letter}"
-    return format_decimal(value)
+    return str(format_decimal(value))
 
 
 def seconds(value_ms: float) -> str:

@@ -14,6 +14,7 @@ from webapp.upstream.classify.vendors import (
     SIBLINGS,
     WITHOUT_LIST,
     WRONG_HOST_IS_BLOCKED,
+    vendor_of,
 )
 from webapp.upstream.classify.waiting import reset_moment, wait_seconds
 from webapp.upstream.failures import UpstreamError, failure
@@ -54,8 +55,10 @@ def error_from(
     """
     headers = {name.lower(): value for name, value in headers.items()}
     read = read_error_body(body)
-    category, changes = _category(status, headers, read, target.vendor, kind)
+    category, changes = _category(status, headers, read, vendor_of(target), kind)
     known = {name: changes.pop(name) for name in ("retryable", "key_ok", "action") if name in changes}
+    if target.base_url in changes.get("siblings", ()):
+        changes["siblings"].remove(target.base_url)
     message = _readable(read.message or (f"HTTP {status}" if status != 200 else ""))
     error = failure(category, message, status=status, code=redact(read.code)[:100], details=changes, **known)
     if category in WAITING:

@@ -1,9 +1,12 @@
-"""What only one vendor means by a code, a status or a silence: data keyed by the words of vendors.toml.
+"""What only one vendor means by a code, a status or a silence: data keyed by the vendor words of the wire corpus.
 
 Sources: docs.z.ai/api-reference/api-code; the vendors' error pages; sections 5.3, 6.2 and 9 of the wire notes.
 """
 
 from typing import Any, Final
+from urllib.parse import urlsplit
+
+from webapp.upstream.target import Target
 
 Outcome = tuple[str, dict[str, Any]]
 
@@ -84,3 +87,29 @@ SIBLINGS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
 KEY_UNSURE_ON_401: Final = frozenset({"mistral", "azure"})  # also sent for a spent quota, or for another region
 WITHOUT_LIST: Final = frozenset({"perplexity"})
 WRONG_HOST_IS_BLOCKED: Final = frozenset({"moonshot"})  # api.moonshot.com shows Cloudflare's block page
+
+ALIASES: Final = {"qwen": "dashscope", "glm": "bigmodel", "llamacpp": "llama.cpp"}  # words of vendors.toml
+HOSTS: Final = {
+    "api.z.ai": "zai",
+    "bigmodel.cn": "bigmodel",
+    "aliyuncs.com": "dashscope",
+    "moonshot.ai": "moonshot",
+    "moonshot.cn": "moonshot",
+    "moonshot.com": "moonshot",
+    "api.kimi.com": "moonshot",
+    "minimax.io": "minimax",
+    "minimaxi.com": "minimax",
+    "mistral.ai": "mistral",
+    "azure.com": "azure",
+    "perplexity.ai": "perplexity",
+    "cloudflare.com": "cloudflare",
+    "fireworks.ai": "fireworks",
+    "chutes.ai": "chutes",
+}
+
+
+def vendor_of(target: Target) -> str:
+    """Return the corpus word: by the host when it is known (a custom provider, an edited address), else as set."""
+    host = urlsplit(target.base_url).hostname or ""
+    known = (vendor for suffix, vendor in HOSTS.items() if host == suffix or host.endswith(f".{suffix}"))
+    return next(known, ALIASES.get(target.vendor, target.vendor))

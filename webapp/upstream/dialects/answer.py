@@ -72,10 +72,13 @@ class AnswerDecoder:
         if self.ended:
             return []
         pieces: list[Piece] = []
-        for frame in self._frames.close():
-            self._take(frame, pieces)
-            if self.ended:
-                return pieces
+        try:
+            for frame in self._frames.close():
+                self._take(frame, pieces)
+                if self.ended:
+                    return pieces
+        except UpstreamError as error:
+            return pieces + self.fail(error)
         whole = self._whole_json()
         if whole and not self.progress:
             self._set_error(whole)
@@ -188,7 +191,7 @@ class AnswerDecoder:
                 reply.finish_reason = "tool_calls"
             if reply.finish_reason == "error":
                 reply.error = failure("server_error", f"finish_reason: {raw}", key_ok=True)
-        elif end in ("done", "message_stop"):
+        elif end in ("done", "message_stop") or (end == "json" and self.progress):
             reply.finish_reason = "tool_calls" if reply.tool_calls else "stop"
         elif end != "stopped":
             reply.error = self._cut_or_empty()

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from webapp.upstream.classify import error_from, is_error
+from webapp.upstream.classify.vendors import vendor_of
 from webapp.upstream.failures import failure
 from webapp.upstream.listing.entry import read_entry
 from webapp.upstream.listing.envelope import find_rows
@@ -38,17 +39,18 @@ def read_list(body: object, target: Target, asked_id: str | None = None) -> Mode
         if error.category == "server_error" and not is_error(as_dict(body)):
             error = failure("bad_response", "the answer holds no model list")
         return ModelList(complete=False, error=error)
-    found = _collect(rows, target)
+    vendor = vendor_of(target)
+    found = _collect(rows, vendor)
     envelope = as_dict(body)
     found.next = _next_page(envelope, found.models)
-    if found.next or target.vendor in PARTIAL_VENDORS:
+    if found.next or vendor in PARTIAL_VENDORS:
         found.complete = False
-    if not found.models and (hint := EMPTY_HINTS.get(target.vendor)):
+    if not found.models and (hint := EMPTY_HINTS.get(vendor)):
         found.details["empty_hint"] = hint
     return found
 
 
-def _collect(rows: list[Any], target: Target) -> ModelList:
+def _collect(rows: list[Any], vendor: str) -> ModelList:
     found = ModelList()
     models: dict[str, ModelInfo] = {}
     for row in rows:
@@ -56,7 +58,7 @@ def _collect(rows: list[Any], target: Target) -> ModelList:
             found.complete = False
             found.details["truncated"] = True
             break
-        info = read_entry(row, target.vendor)
+        info = read_entry(row, vendor)
         if info is None:
             found.skipped += 1
         elif info.id not in models:
