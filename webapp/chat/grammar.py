@@ -54,7 +54,7 @@ class Parser(MarkdownIt):
         return parts.scheme in {"http", "https"} and "@" not in parts.netloc and bool(HOST.fullmatch(host))
 
 
-# The parser and its URL library (mdurl 0.1) fill tables in place at their first use: no second thread may see half of one.
+# The parser and its URL library (mdurl 0.1) fill tables in place at first use; no thread may see half of one.
 _building = threading.Lock()
 
 

@@ -49,7 +49,10 @@ def create_draft_check() -> Response:
     wanted = checked_input(form, g.user, provider)
     if wanted is None:
         response = fragment("providers/_form.html", status=422, form=form, provider=provider)
-        response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#provider-form", "outerHTML"
+        response.headers["HX-Retarget"], response.headers["HX-Reswap"] = (
+            "#provider-form",
+            "outerMorph",
+        )  # keeps the typed key
         return response
     model = form.model.data or (provider.default_model if provider else None)
     check = start_check(

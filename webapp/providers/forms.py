@@ -15,7 +15,15 @@ from webapp.providers.editing import ProviderInput, confirm_private
 from webapp.providers.private_address import is_open
 from webapp.providers.provider import Provider
 from webapp.providers.vendors import Vendor, vendors
-from webapp.upstream.addresses import AddressError, host_port, is_denied, needs_confirmation, normalise
+from webapp.upstream.addresses import (
+    AddressError,
+    Endpoints,
+    endpoints,
+    host_port,
+    is_denied,
+    needs_confirmation,
+    normalise,
+)
 from webapp.upstream.target import AuthStyle
 from webapp.web.forms import Form, no_control_characters, strip
 
@@ -119,6 +127,19 @@ class ProviderForm(Form):
     def key(self) -> Secret | None:
         """The typed key, if one was typed."""
         return Secret(self.api_key.data) if self.api_key.data and self.auth_style.data != AuthStyle.NONE else None
+
+    @property
+    def saved_address(self) -> str | None:
+        """The address as it would be stored; None while it is not one."""
+        try:
+            return normalise(self.base_url.data or "")
+        except AddressError:
+            return None
+
+    @property
+    def endpoints(self) -> Endpoints | None:
+        """Where calls would go."""
+        return endpoints(self.saved_address) if self.saved_address else None
 
     @property
     def private_address(self) -> tuple[str, int] | None:

@@ -1,5 +1,7 @@
 """Pages of providers: the list, the gallery, the form, one provider, and what its menu does."""
 
+from typing import Any
+
 from flask import Blueprint, Response, g, request, url_for
 from flask_babel import gettext
 
@@ -46,7 +48,7 @@ def create_provider() -> Response:
     wanted = checked_input(form, g.user)
     template = vendor(form.vendor.data or "custom")
     if wanted is None:
-        return page("providers/new.html", 422, form=form, template=template, gallery=_gallery())
+        return _form_again(form, None, "providers/new.html", template=template, gallery=_gallery())
     provider = add_provider(db.session, g.user, wanted)
     db.session.commit()
     return go_to(url_for("providers.show_provider", provider_id=provider.id))
@@ -74,7 +76,7 @@ def update_provider(provider_id: int) -> Response:
     form = ProviderForm(is_address_fixed=provider.is_builtin)
     wanted = checked_input(form, g.user, provider)
     if wanted is None:
-        return page("providers/edit.html", 422, provider=provider, form=form)
+        return _form_again(form, provider, "providers/edit.html")
     change_provider(db.session, g.user, provider, wanted)
     db.session.commit()
     return go_to(url_for("providers.show_provider", provider_id=provider.id))
@@ -150,6 +152,15 @@ def new_header() -> Response:
     number = request.args.get("number", 0, int)
     row = HeaderForm(prefix=f"headers-{number}-")
     return fragment("providers/_header.html", row=row, number=number, is_last=True)
+
+
+def _form_again(form: ProviderForm, provider: Provider | None, whole_page: str, **more: Any) -> Response:
+    """The form with its errors. htmx morphs it in, so that the typed key stays without being sent back."""
+    if wants_fragment():
+        return fragment(
+            "providers/_form.html", status=422, form=form, provider=provider, template=vendor(form.vendor.data)
+        )
+    return page(whole_page, 422, form=form, provider=provider, **more)
 
 
 def _gallery() -> list[object]:
