@@ -1,4 +1,4 @@
-"""An answer drawn while it grows: finished blocks once, the open one again and again, at a cost linear in its length.
+"""An answer drawn while it grows: finished blocks once, the open one again and again, at a cost near to its length.
 
 Called by `live` with the text of a run, at most ten times a second.
 """
@@ -6,10 +6,11 @@ Called by `live` with the text of a run, at most ten times a second.
 import re
 import textwrap
 import time
+from typing import Any
 
 from markupsafe import Markup, escape
 
-from webapp.chat.elements import Env, Labels, code_figure
+from webapp.chat.elements import Labels, code_figure
 from webapp.chat.highlight import highlighted, language_name, piece_end
 from webapp.chat.markdown import SECONDS_PER_BLOCK, Source, normalised
 from webapp.chat.sanitizer import clean
@@ -30,7 +31,7 @@ class AnswerRenderer:
     def __init__(self, labels: Labels) -> None:
         self._labels = labels
         self._taken = 0
-        self._references: Env = {}
+        self._references: dict[str, Any] = {}
         self._start("")
 
     def update(self, text: str) -> tuple[Markup, Markup]:

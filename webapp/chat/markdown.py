@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markdown_it.rules_core import StateCore, inline, text_join
 from markdown_it.token import Token
@@ -51,12 +52,16 @@ class Source:
     """A text cut into its top-level blocks. Cutting is cheap; drawing a block parses, draws and sanitises it."""
 
     def __init__(
-        self, text: str, labels: Labels, references: Env | None = None, seconds_per_block: float = SECONDS_PER_BLOCK
+        self,
+        text: str,
+        labels: Labels,
+        references: dict[str, Any] | None = None,
+        seconds_per_block: float = SECONDS_PER_BLOCK,
     ) -> None:
         self.lines = text.split("\n")
         self._seconds = seconds_per_block
         self._labels = labels
-        self._env: Env = {"references": dict(references or {}), "labels": labels, "deadline": self._deadline()}
+        self._env: Env = {"references": {**(references or {})}, "labels": labels, "deadline": self._deadline()}
         tokens: list[Token] = []
         try:
             parser().block.parse(text, parser(), self._env, tokens)
@@ -75,7 +80,7 @@ class Source:
             html.append(self._drawn_in_time(block))
         return Markup("").join(html)
 
-    def references_before(self, line: int) -> Env:
+    def references_before(self, line: int) -> dict[str, Any]:
         """The link definitions that end before `line`, for the text that follows."""
         return {name: each for name, each in self._env["references"].items() if each["map"][1] <= line}
 
