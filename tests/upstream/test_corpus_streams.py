@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 import pytest
 
-from tests.upstream.corpus_cases import Case, cases, target_for
+from tests.upstream.corpus_cases import DIALECT_OF, Case, cases, shown, target_for
 from webapp.upstream.dialects import DIALECTS, AnswerDecoder
-from webapp.upstream.messages import Piece, Reply
+from webapp.upstream.messages import Piece
 
-DIALECT_OF = {"openai-chat": "openai", "anthropic-messages": "anthropic"}
 CUTS = ("whole", "bytes", "sevens", "splits")
 
 
@@ -48,19 +46,3 @@ def read(decoder: AnswerDecoder, parts: Iterator[bytes], stays_open: bool) -> li
             return pieces
     assert decoder.finished or not stays_open
     return pieces + (decoder.grace_over() if stays_open else decoder.close())
-
-
-def shown(reply: Reply) -> dict[str, Any]:
-    """Return the reply in the words of the corpus."""
-    usage = reply.usage
-    return {
-        "text": reply.text,
-        "reasoning": reply.reasoning,
-        "tool_calls": [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in reply.tool_calls],
-        "finish_reason": reply.finish_reason,
-        "finish_reason_raw": reply.finish_reason_raw,
-        "usage": usage and {name: getattr(usage, name) for name in usage.__slots__},
-        "error": reply.error and {"category": reply.error.category},
-        "complete": reply.complete,
-        "end": reply.end,
-    }

@@ -17,7 +17,7 @@ from webapp.upstream.classify.vendors import (
     vendor_of,
 )
 from webapp.upstream.classify.waiting import reset_moment, wait_seconds
-from webapp.upstream.failures import UpstreamError, failure
+from webapp.upstream.failures import OUTCOMES, UpstreamError, failure
 from webapp.upstream.shapes import as_count
 from webapp.upstream.target import Target
 
@@ -57,8 +57,10 @@ def error_from(
     read = read_error_body(body)
     category, changes = _category(status, headers, read, vendor_of(target), kind)
     known = {name: changes.pop(name) for name in ("retryable", "key_ok", "action") if name in changes}
-    if target.base_url in changes.get("siblings", ()):
-        changes["siblings"].remove(target.base_url)
+    if siblings := changes.get("siblings"):
+        changes["siblings"] = [address for address in siblings if address != target.base_url]
+        if not changes["siblings"]:
+            known["action"] = OUTCOMES[category][2]
     message = _readable(read.message or (f"HTTP {status}" if status != 200 else ""))
     error = failure(category, message, status=status, code=redact(read.code)[:100], details=changes, **known)
     if category in WAITING:

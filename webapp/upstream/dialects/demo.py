@@ -82,7 +82,13 @@ class DemoAnswer:
 
 def read_models() -> ModelList:
     """Return the demo's model list."""
-    known = {"vision": False, "tools": False, "reasoning": True, "structured_output": False, "audio_input": False}
+    known: dict[str, bool | None] = {
+        "vision": False,
+        "tools": False,
+        "reasoning": True,
+        "structured_output": False,
+        "audio_input": False,
+    }
     return ModelList(
         [
             ModelInfo(

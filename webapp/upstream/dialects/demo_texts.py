@@ -60,7 +60,7 @@ $$\int_{-\infty}^{\infty} e^{-x^2}\,dx = \sqrt{\pi}$$
 
 To talk to a real model, open **Providers**, choose one, paste its key and press *Test*.
 """,
-    slow_opening="This answer is slow on purpose. Reload the page, open a second tab, or press **Stop**: nothing is lost.",
+    slow_opening="This answer is slow on purpose. Reload the page, open another tab, press **Stop**: no word is lost.",
     slow_line="Line {number} arrives word by word, about four words a second.",
 )
 
