@@ -183,3 +183,11 @@ def test_an_abandoned_test_leaves_no_connection_behind(far_end: FarEnd, target: 
             break
     pool.close()
     far_end.wait_for_open_sockets(0)
+
+
+def test_the_demo_needs_no_network_and_answers_on_the_same_ladder() -> None:
+    rungs = climb(Target("demo", ""))
+    assert verdicts(rungs) == "ssssggg"
+    assert {rungs[name].detail["reason"] for name in NAMES[:4]} == {"not_needed"}
+    assert rungs["stream"].detail["first_token_ms"] > 0
+    assert verdicts(climb(Target("demo", ""), "no-such-model")) == "ssssgbs"

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.far_end import FarEnd
-from webapp.upstream import AnswerStream, stream
+from webapp.upstream import AnswerStream, complete, stream
 from webapp.upstream.messages import ChatMessage, ChatRequest
 from webapp.upstream.target import Target
 from webapp.upstream.transport import pool
@@ -153,3 +153,14 @@ def test_two_hundred_streams_at_once_are_all_whole(far_end: FarEnd, target: Targ
     for reader in readers:
         reader.join(30)
     assert [reader for reader in readers if "".join(reader.texts) != far_end.text] == []
+
+
+def test_the_demo_streams_and_stops_like_every_other_provider() -> None:
+    demo = Target("demo", "")
+    assert complete(demo, ask("demo-echo")).text == "Hello"
+    assert "".join(piece.text for piece in stream(demo, ask("demo-echo"))) == "Hello"
+    reader = Reader(stream(demo, ask("demo-slow")))
+    assert reader.first.wait(5)
+    assert reader.stop_and_wait() < AT_ONCE
+    assert reader.answer.reply.end == "stopped"
+    assert reader.answer.reply.text == "".join(reader.texts) != ""

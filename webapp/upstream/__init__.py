@@ -1,7 +1,8 @@
 """The only package that speaks to LLM servers. It knows neither Flask nor the database."""
 
 from webapp.upstream.calls import complete, list_models
-from webapp.upstream.probe import Rung, probe
+from webapp.upstream.probe import probe
+from webapp.upstream.rung import Rung
 from webapp.upstream.streaming import AnswerStream, stream
 
 __all__ = ["AnswerStream", "Rung", "complete", "list_models", "probe", "stream"]

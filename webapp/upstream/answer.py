@@ -14,10 +14,10 @@ READ_BYTES = 16_384  # one TLS record; also what an open stream costs in memory
 DRAIN_SECONDS = 0.05  # for the end of a chunked body after the last event, so that the connection can be kept
 
 _OVERDUE = {
-    "first_byte": "No answer in {:g} s.",
-    "idle": "No data for {:g} s.",
-    "progress": "No content for {:g} s, only signs of life.",
-    "total": "The time for the whole call is over ({:g} s).",
+    "first_byte": "No answer in {:.3g} s.",
+    "idle": "No data for {:.3g} s.",
+    "progress": "No content for {:.3g} s, only signs of life.",
+    "total": "The time for the whole call is over ({:.3g} s).",
 }
 
 
@@ -25,7 +25,7 @@ class Overdue(Fault):
     """A clock ran out; `clock` says which."""
 
     def __init__(self, clock: str, seconds: float) -> None:
-        text = _OVERDUE.get(clock, "Too late after {:g} s.").format(seconds)
+        text = _OVERDUE.get(clock, "Too late after {:.3g} s.").format(seconds)
         super().__init__("timeout", text, "raise_timeout" if clock == "first_byte" else None)
         self.clock = clock
 
@@ -60,7 +60,7 @@ class Answer:
             data = self._response.read1(READ_BYTES)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise self._fault(error) from error
-        if self._brake.pulled:
+        if self._brake.pulled.is_set():
             raise Stopped
         if not data:
             if self._response.length:
@@ -89,7 +89,7 @@ class Answer:
             self._is_whole
             and not self._response.will_close
             and not self._intake.has_leftover
-            and not self._brake.pulled
+            and not self._brake.pulled.is_set()
         ):
             pool.put(self._link)
         else:
@@ -104,7 +104,7 @@ class Answer:
 
     def _fault(self, error: Exception) -> Exception:
         """What a failed read means. The brake comes first: shutting the socket down looks like a broken line."""
-        if self._brake.pulled:
+        if self._brake.pulled.is_set():
             return Stopped()
         if isinstance(error, _Clock):
             return Overdue(error.name, error.seconds)

@@ -28,27 +28,27 @@ class Brake:
 
     def __init__(self, deadline: float = math.inf) -> None:
         self.deadline = deadline
-        self.pulled = False
+        self.pulled = threading.Event()
         self._lock = threading.Lock()
         self._cut: Callable[[], None] | None = None
 
     def pull(self) -> None:
         """Stop the call now, and any later step of it."""
         with self._lock:
-            self.pulled = True
+            self.pulled.set()
             if self._cut:
                 self._cut()
 
     def hold(self, cut: Callable[[], None]) -> None:
         """Say how the present step is cut short. Raises Stopped when it is too late to begin."""
         with self._lock:
-            if self.pulled:
+            if self.pulled.is_set():
                 raise Stopped
             self._cut = cut
 
     def check(self) -> None:
         """Raise Stopped when the brake was pulled."""
-        if self.pulled:
+        if self.pulled.is_set():
             raise Stopped
 
     def release(self) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from webapp.upstream.brake import Brake, Fault, Stopped
 from webapp.upstream.classify import RequestKind, error_from, error_from_transport
-from webapp.upstream.classify.rules import OUTCOMES
-from webapp.upstream.dialects import DIALECTS, Call
-from webapp.upstream.failures import Exchange, UpstreamError
+from webapp.upstream.dialects import DIALECTS, Call, demo
+from webapp.upstream.failures import Exchange, UpstreamError, failure
 from webapp.upstream.messages import ChatRequest, ModelList, Reply
 from webapp.upstream.redact import forms, redact, remove
 from webapp.upstream.target import Target
@@ -37,9 +36,11 @@ def read_models(target: Target, brake: Brake) -> tuple[ModelList, Evidence]:
 
     A later page that cannot be read ends the list: it stays incomplete and carries the error.
     """
+    evidence: Evidence = Exchange
+    if is_demo(target):
+        return demo.read_models(), evidence
     dialect = DIALECTS[target.dialect]
     found = ModelList()
-    evidence: Evidence = Exchange
     seen: set[str] = set()
     for _ in range(MAX_PAGES):
         try:
@@ -67,6 +68,10 @@ def read_models(target: Target, brake: Brake) -> tuple[ModelList, Evidence]:
 
 def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evidence]:
     """Return a whole answer and its exchange. Raises UpstreamError and Stopped."""
+    if is_demo(target):
+        answer = demo.DemoAnswer(request, brake.pulled, pace=0)
+        list(answer)
+        return answer.reply, Exchange
     dialect = DIALECTS[target.dialect]
     sent, body = _fetch(target, dialect.chat_call(target, request, False), brake, "chat")
     decoder = dialect.decoder(target)
@@ -77,6 +82,11 @@ def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evid
         raise with_evidence(reply.error, sent, body)
     scrub(reply, sent.head.secrets)
     return reply, functools.partial(sent.exchange, body)
+
+
+def is_demo(target: Target) -> bool:
+    """Tell whether this provider needs no network."""
+    return target.dialect == "demo"
 
 
 def opened(target: Target, call: Call, brake: Brake, seconds: float, cap: int, kind: RequestKind) -> Sent:
@@ -102,15 +112,9 @@ def error_of(fault: Fault, target: Target) -> UpstreamError:
     """Put a fault of the way there into the words of the page."""
     if fault.category == "network_refused":
         return error_from_transport(f"refused: {fault}", "connect", target.base_url, IN_CONTAINER)
-    retryable, key_ok, action = OUTCOMES[fault.category]
-    return UpstreamError(
-        fault.category,
-        str(fault)[:300],
-        retryable=retryable,
-        key_ok=key_ok,
-        action=fault.action or action,
-        exchange=Exchange(fault.request),
-    )
+    error = failure(fault.category, str(fault)[:300], exchange=Exchange(fault.request))
+    error.action = fault.action or error.action
+    return error
 
 
 def with_evidence(error: UpstreamError, sent: Sent, body: bytes = b"") -> UpstreamError:

@@ -52,8 +52,8 @@ def look_up(origin: Origin, seconds: float, brake: Brake) -> list[IP]:
 
 
 def connect(origin: Origin, addresses: list[IP], seconds: float, brake: Brake) -> socket.socket:
-    """Connect to the first of the checked addresses that answers. Raises Fault (network_refused, network_timeout)."""
-    fault = Fault("network_refused", "The name has no address.")
+    """Connect to the first of the checked addresses that answers. Raises Fault (network_*)."""
+    fault = Fault("network_dns", "The name has no address.")
     until = time.monotonic() + brake.left(seconds)
     for position, ip in enumerate(addresses):
         sock = socket.socket(socket.AF_INET if ip.version == 4 else socket.AF_INET6)
@@ -63,9 +63,10 @@ def connect(origin: Origin, addresses: list[IP], seconds: float, brake: Brake) -
             sock.connect((str(ip), origin.port))
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         except TimeoutError:
-            fault = Fault("network_timeout", f"No connection to port {origin.port} in {seconds:g} s.")
+            fault = Fault("network_timeout", f"No connection to port {origin.port} in {seconds:.3g} s.")
         except OSError as error:
-            fault = Fault("network_refused", f"No connection to port {origin.port}: {error.strerror or error}.")
+            category = "network_refused" if isinstance(error, ConnectionRefusedError) else "network_timeout"
+            fault = Fault(category, f"No connection to port {origin.port}: {error.strerror or error}.")
         except Stopped:
             sock.close()
             raise
@@ -78,19 +79,18 @@ def connect(origin: Origin, addresses: list[IP], seconds: float, brake: Brake) -
 
 def secure(origin: Origin, sock: socket.socket, seconds: float, brake: Brake) -> ssl.SSLSocket:
     """Start TLS and verify certificate and name. Raises Fault (network_tls); closes the socket then."""
-    sock.settimeout(brake.left(seconds))
-    tls = tls_context().wrap_socket(sock, server_hostname=origin.host, do_handshake_on_connect=False)
+    tls: ssl.SSLSocket | None = None
     try:
+        sock.settimeout(brake.left(seconds))
+        tls = tls_context().wrap_socket(sock, server_hostname=origin.host, do_handshake_on_connect=False)
         brake.hold(functools.partial(shut, tls))
         tls.do_handshake()
-    except (OSError, Stopped) as error:
-        tls.close()
-        brake.check()
-        if isinstance(error, ssl.SSLCertVerificationError):
-            raise Fault("network_tls", f"The certificate is not trusted: {error.verify_message}.") from error
-        reason = getattr(error, "reason", None) or str(error)
-        action = "fix_base_url" if reason in NOT_TLS else None
-        raise Fault("network_tls", f"No TLS connection: {reason}.", action) from error
+    except (OSError, Fault, Stopped) as error:
+        (tls or sock).close()
+        brake.check()  # a pulled brake looks like a broken handshake
+        if isinstance(error, Fault):
+            raise
+        raise _tls_fault(error) from error
     return tls
 
 
@@ -108,6 +108,13 @@ def shut(sock: socket.socket) -> None:
     """Wake whoever waits on the socket. Not `sock.shutdown`, which takes the TLS state away from a reading thread."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def _tls_fault(error: BaseException) -> Fault:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Fault("network_tls", f"The certificate is not trusted: {error.verify_message}.")
+    reason = getattr(error, "reason", None) or str(error)
+    return Fault("network_tls", f"No TLS connection: {reason}.", "fix_base_url" if reason in NOT_TLS else None)
 
 
 def _ask_resolver(origin: Origin, seconds: float, brake: Brake) -> list[IP]:

@@ -103,7 +103,7 @@ def _path(target: Target, base_path: str, call: Call) -> str:
         except (httpx2.InvalidURL, KeyError):
             is_same = False
         if not is_same:
-            raise Fault("bad_request", "The address of the list is not on the provider's own host.")
+            raise Fault("bad_request", "The address is not on the provider's own host.")
         path = httpx2.URL(call.path).raw_path.decode("ascii")
     return f"{path}{'&' if '?' in path else '?'}{urlencode(call.query)}" if call.query else path
 

@@ -4,53 +4,29 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from socket import socket
-from typing import Any, Literal
+from typing import Any
 
 from webapp.upstream.brake import Brake, Fault, Stopped
-from webapp.upstream.calls import ask, error_of, read_models
+from webapp.upstream.calls import ask, error_of, is_demo, read_models
 from webapp.upstream.connection import Link, connect, look_up, secure
 from webapp.upstream.egress import IP
-from webapp.upstream.failures import Exchange, UpstreamError
+from webapp.upstream.failures import UpstreamError
 from webapp.upstream.head import origin_of
 from webapp.upstream.messages import ChatMessage, ChatRequest, ModelList, Reply
-from webapp.upstream.streaming import AnswerStream
+from webapp.upstream.rung import Rung, RungName, Verdict, reason_to_end, verdict_on_key
+from webapp.upstream.streaming import stream
 from webapp.upstream.target import Target
 from webapp.upstream.transport import pool
-
-RungName = Literal["resolve", "connect", "tls", "authenticate", "list", "answer", "stream"]
-Verdict = Literal["running", "good", "bad", "unknown", "skipped"]
 
 LADDER_SECONDS = 60.0
 STOP_POLL_SECONDS = 0.1
 QUESTION = ChatMessage("user", "Reply with the single word: ready")
 MAX_TOKENS = 512  # a reasoning model thinks before it says a word
+DEMO_TOKENS = 20  # the slow demo model takes its time over each
 NETWORK_RUNGS = frozenset({"resolve", "connect", "tls", "authenticate"})
-# What fails for one of these fails in the same way when it is asked again.
-HOPELESS = frozenset(
-    {"auth_missing", "auth_invalid", "permission", "billing", "quota_window", "rate_limit", "model_not_found"}
-    | {"blocked", "blocked_address", "network_refused", "network_dns", "network_timeout", "network_tls"}
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Rung:
-    """One step of the test. It is yielded `running`, then with its verdict; `authenticate` may be judged once more.
-
-    `detail` holds figures by name: addresses, address, tls_version, certificate_expires, models, model, input_tokens,
-    output_tokens, finish_reason, first_token_ms; `reason` says why a rung was skipped or cannot be judged:
-    not_needed, earlier_rung, stopped, no_list, no_model, confirmed_by_answer, judged_by_list, judged_by_answer.
-    """
-
-    name: RungName
-    verdict: Verdict
-    latency_ms: float | None = None
-    error: UpstreamError | None = None
-    detail: dict[str, Any] = field(default_factory=dict)
-    exchange: Exchange | None = None
-    models: ModelList | None = field(default=None, repr=False)
 
 
 def probe(target: Target, model: str | None = None, stop: threading.Event | None = None) -> Iterator[Rung]:
@@ -73,7 +49,7 @@ class _Ladder:
     def __init__(self, target: Target, model: str | None, brake: Brake) -> None:
         self._target, self._model, self._brake = target, model, brake
         self._is_key_proven = False
-        self._listing = Rung("list", "skipped", detail={"reason": "no_list"})
+        self._listing: Rung | None = None
         self._addresses: list[IP] = []
         self._sock: socket | None = None
 
@@ -84,13 +60,13 @@ class _Ladder:
             "connect": self._connect,
             "tls": self._secure,
             "authenticate": self._authenticate,
-            "list": lambda: self._listing,
+            "list": self._list,
             "answer": self._answer,
             "stream": self._stream,
         }
         reason = ""
         for name, step in steps.items():
-            if not reason and not self._target.base_url and name in NETWORK_RUNGS:
+            if not reason and is_demo(self._target) and name in NETWORK_RUNGS:
                 yield Rung(name, "skipped", detail={"reason": "not_needed"})
             elif reason:
                 yield Rung(name, "skipped", detail={"reason": reason})
@@ -100,7 +76,7 @@ class _Ladder:
                 if name == "answer":
                     yield from self._key_judged_by(rung)
                 yield rung
-                reason = _reason_to_end(rung)
+                reason = reason_to_end(rung)
 
     def close(self) -> None:
         """Close a connection that no call has taken over."""
@@ -138,6 +114,7 @@ class _Ladder:
         else:
             self._sock = tls = secure(origin, self._sock, self._target.limits.connect_seconds, self._brake)
             rung = Rung("tls", "good", detail={"tls_version": tls.version(), "certificate_expires": _expiry(tls)})
+        self._brake.release()
         pool.put(Link(origin, self._sock))
         self._sock = None
         return rung
@@ -146,6 +123,7 @@ class _Ladder:
         """Fetch the list. It can refute a key; whether it proves one is not known, since many lists are public."""
         started = time.perf_counter()
         if self._target.list_path is None:
+            self._listing = Rung("list", "skipped", detail={"reason": "no_list"})
             return Rung("authenticate", "unknown", detail={"reason": "confirmed_by_answer"})
         try:
             models, evidence = read_models(self._target, self._brake)
@@ -160,35 +138,42 @@ class _Ladder:
 
     def _key_judged_by(self, rung: Rung) -> Iterator[Rung]:
         """Yield the rung `authenticate` when this call tells whether the key is good."""
-        verdict = _verdict_on_key(rung)
-        if verdict and not self._is_key_proven and self._target.base_url:
+        verdict = verdict_on_key(rung)
+        if verdict and not self._is_key_proven and not is_demo(self._target):
             self._is_key_proven = verdict == "good"
             error = rung.error if verdict == "bad" else None
             yield Rung(
                 "authenticate", verdict, rung.latency_ms, error, {"reason": f"judged_by_{rung.name}"}, rung.exchange
             )
 
+    def _list(self) -> Rung:
+        if self._listing is None:
+            self._authenticate()
+        assert self._listing is not None
+        return self._listing
+
     def _answer(self) -> Rung:
-        self._model = self._model or _a_chat_model(self._listing.models)
+        self._model = self._model or _a_chat_model(self._listing.models if self._listing else None)
         if not self._model:
             return Rung("answer", "skipped", detail={"reason": "no_model"})
         reply, evidence = ask(self._target, self._question(), self._brake)
         return Rung("answer", "good", detail=_figures(self._model, reply), exchange=evidence())
 
     def _stream(self) -> Rung:
-        stream = AnswerStream(self._target, self._question(), self._brake)
-        pieces = sum(1 for _ in stream)
-        reply = stream.reply
+        answer = stream(self._target, self._question(), self._brake)
+        pieces = sum(1 for _ in answer)
+        reply = answer.reply
         if reply.end == "stopped":
             raise Stopped
         error = reply.error
         if not error and not (reply.complete and (pieces or reply.finish_reason)):
             error = error_of(Fault("bad_response", "The stream carried no answer."), self._target)
-        detail = {**_figures(self._model, reply), "first_token_ms": stream.first_piece_ms, "pieces": pieces}
-        return Rung("stream", "bad" if error else "good", error=error, detail=detail, exchange=stream.exchange())
+        detail = {**_figures(self._model, reply), "first_token_ms": answer.first_piece_ms, "pieces": pieces}
+        return Rung("stream", "bad" if error else "good", error=error, detail=detail, exchange=answer.exchange())
 
     def _question(self) -> ChatRequest:
-        return ChatRequest(model=self._model or "", messages=(QUESTION,), max_tokens=MAX_TOKENS)
+        max_tokens = DEMO_TOKENS if is_demo(self._target) else MAX_TOKENS
+        return ChatRequest(self._model or "", (QUESTION,), max_tokens=max_tokens)
 
 
 def _watch(stop: threading.Event, is_over: threading.Event, brake: Brake) -> None:
@@ -201,24 +186,6 @@ def _watch(stop: threading.Event, is_over: threading.Event, brake: Brake) -> Non
 
 def _since(started: float) -> float:
     return (time.perf_counter() - started) * 1000
-
-
-def _reason_to_end(rung: Rung) -> str:
-    if rung.verdict == "skipped":
-        reason = str(rung.detail["reason"])
-        return reason if reason in ("stopped", "no_model") else ""
-    is_last_word = rung.name != "answer" or (rung.error is not None and rung.error.category in HOPELESS)
-    return "earlier_rung" if rung.verdict == "bad" and is_last_word else ""
-
-
-def _verdict_on_key(rung: Rung) -> Verdict | None:
-    if rung.verdict == "good":
-        return "good"
-    if rung.error is None:
-        return None
-    if rung.error.key_ok is False or rung.error.category == "auth_missing":
-        return "bad"
-    return "good" if rung.error.key_ok else None
 
 
 def _a_chat_model(found: ModelList | None) -> str | None:

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Iterator
+from typing import Protocol
 
 from webapp.upstream.answer import Answer, Overdue
 from webapp.upstream.brake import Brake, Fault, Stopped
-from webapp.upstream.calls import error_of, opened, scrub, with_evidence
+from webapp.upstream.calls import error_of, is_demo, opened, scrub, with_evidence
 from webapp.upstream.dialects import DIALECTS, AnswerDecoder
+from webapp.upstream.dialects.demo import DemoAnswer
 from webapp.upstream.failures import Exchange
 from webapp.upstream.messages import ChatRequest, Piece, Reply
 from webapp.upstream.redact import forms, remove
@@ -16,22 +18,41 @@ from webapp.upstream.transport import Sent, pool
 KEPT_BYTES = 16_000  # of the body, for the raw exchange
 
 
-def stream(target: Target, request: ChatRequest) -> "AnswerStream":
-    """Return the answer as a stream that has not begun."""
-    return AnswerStream(target, request)
-
-
-class AnswerStream:
+class AnswerStream(Protocol):
     """An answer that is iterated once, as pieces.
 
     Nothing is sent before `open()` or the first piece is asked for. Errors up to the head of the answer are raised as
     UpstreamError; later ones stand in `reply.error`, with the text so far.
     """
 
-    def __init__(self, target: Target, request: ChatRequest, brake: Brake | None = None) -> None:
-        self.first_piece_ms: float | None = None  # since the request was sent
-        self._target, self._request = target, request
-        self._brake = brake or Brake()
+    first_piece_ms: float | None  # since the request was sent
+
+    @property
+    def reply(self) -> Reply:
+        """The answer so far; whole when the iteration is over."""
+
+    def open(self) -> None:
+        """Send the request and wait for the head of the answer. Raises UpstreamError."""
+
+    def __iter__(self) -> Iterator[Piece]: ...
+
+    def stop(self) -> None:
+        """End the answer now, from any thread, also before it begins. The text stays; `reply.end` is `stopped`."""
+
+    def exchange(self) -> Exchange:
+        """Return request and answer as text without secrets."""
+
+
+def stream(target: Target, request: ChatRequest, brake: Brake | None = None) -> AnswerStream:
+    """Return the answer as a stream that has not begun. With a `brake` somebody else may end it, too."""
+    brake = brake or Brake()
+    return _DemoStream(request, brake) if is_demo(target) else _WireStream(target, request, brake)
+
+
+class _WireStream:
+    def __init__(self, target: Target, request: ChatRequest, brake: Brake) -> None:
+        self.first_piece_ms: float | None = None
+        self._target, self._request, self._brake = target, request, brake
         self._decoder: AnswerDecoder = DIALECTS[target.dialect].decoder(target)
         self._sent: Sent | None = None
         self._started = 0.0
@@ -41,19 +62,15 @@ class AnswerStream:
 
     @property
     def reply(self) -> Reply:
-        """The answer so far; whole when the iteration is over."""
         return self._final or self._decoder.reply
 
     def stop(self) -> None:
-        """End the answer now, from any thread, also before it begins. The text so far stays; `reply.end` is stopped."""
         self._brake.pull()
 
     def exchange(self) -> Exchange:
-        """Return request and answer as text without secrets."""
         return self._sent.exchange(self._kept) if self._sent else Exchange()
 
     def open(self) -> None:
-        """Send the request and wait for the head of the answer. Raises UpstreamError."""
         if self._sent or self._decoder.ended:
             return
         limits = self._target.limits
@@ -112,3 +129,31 @@ class AnswerStream:
         scrub(self._final, sent.head.secrets)
         if self._final.error:
             with_evidence(self._final.error, sent, self._kept)
+
+
+class _DemoStream:
+    def __init__(self, request: ChatRequest, brake: Brake) -> None:
+        self.first_piece_ms: float | None = None
+        self._request, self._brake = request, brake
+        self._answer: DemoAnswer | None = None
+
+    @property
+    def reply(self) -> Reply:
+        return self._answer.reply if self._answer else Reply()
+
+    def open(self) -> None:
+        self._answer = self._answer or DemoAnswer(self._request, self._brake.pulled)
+
+    def __iter__(self) -> Iterator[Piece]:
+        self.open()
+        started = time.perf_counter()
+        for piece in self._answer or ():
+            if self.first_piece_ms is None:
+                self.first_piece_ms = (time.perf_counter() - started) * 1000
+            yield piece
+
+    def stop(self) -> None:
+        self._brake.pull()
+
+    def exchange(self) -> Exchange:
+        return Exchange()
