@@ -1,7 +1,7 @@
 """Lenient decoder of event streams: bytes in, JSON frames out. It also takes JSON lines and a whole JSON body.
 
 A data line that is complete JSON is a frame at once, so servers that forget the blank line lose nothing and wait for
-nothing. Rules and who needs them: section 7.1 of the wire notes, repeated as cases in tests/upstream/corpus.
+nothing. The rules, and who needs them: streams_contract and the streams in tests/upstream/corpus/index.json.
 """
 
 from collections.abc import Iterator

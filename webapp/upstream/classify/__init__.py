@@ -1,5 +1,9 @@
-"""Turns whatever a provider answered instead of an answer into one UpstreamError. Order: wire notes, section 6.3."""
+"""Turns whatever a provider answered instead of an answer into one UpstreamError.
 
+The order of the steps is that of errors_contract in tests/upstream/corpus/index.json: the body before the status.
+"""
+
+import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -103,7 +107,7 @@ def _page(status: int, headers: Mapping[str, str], body: ErrorBody, vendor: str,
 
 def _told_status(status: int, body: ErrorBody) -> int:
     """Take the status inside the body when HTTP says 200 (OpenRouter, streams)."""
-    if status == 200 and body.code.isdecimal() and 400 <= int(body.code[:6]) < 600:
+    if status == 200 and re.fullmatch(r"[45]\d\d", body.code):
         return int(body.code)
     return status
 

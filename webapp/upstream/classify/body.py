@@ -1,4 +1,4 @@
-"""Flattens the nine shapes of an error body (wire notes, section 6.1) into one."""
+"""Flattens the nine shapes of an error body into one."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from webapp.upstream.shapes import as_dict, as_list, as_text, first_dict, loads
 PARSED_BYTES = 200_000  # an error body beyond this is not read further
 MATCHED_CHARS = 8_000
 LINK = re.compile(r"https?://\S+")
-HTML = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body|title|center|h1)\b", re.I | re.S)
+HTML_TAG = re.compile(r"<(?:!doctype\s+html|html|head|body|title|center|h1)\b", re.I)
 NOT_PROSE = frozenset(
     {"failed_generation", "request_id", "signin_url", "user_id", "input", "url", "ctx", "id", "title"}
 )
@@ -36,7 +36,7 @@ def read_error_body(body: object) -> ErrorBody:
         except ValueError:
             value = body[:PARSED_BYTES].decode("utf-8", "replace")
     if isinstance(value, str):
-        is_html = bool(HTML.match(value))
+        is_html = value.lstrip().startswith("<") and bool(HTML_TAG.search(value, 0, 2_000))
         text = _matchable([value])
         return ErrorBody(message="" if is_html else value.strip(), text=text, is_html=is_html)
     fields = flattened(value)

@@ -1,4 +1,4 @@
-"""Which parameter a provider refused, and how the request can be repaired (wire notes, section 8)."""
+"""Which parameter a provider refused, and how the request can be repaired."""
 
 import re
 from typing import Any, Final
@@ -34,7 +34,7 @@ NEEDED: Final = frozenset(
     {"model", "messages", "prompt", "input", "stream", "api_key", "role", "content", "none", "null", "body"}
     | {"validation_error"}  # Cerebras puts it where the name belongs
 )
-AT_MOST: Final = re.compile(r"(?:supports at most|\d >) ?(\d+)")
+AT_MOST: Final = re.compile(r"(?:supports at most|\d >) ?(\d{1,9})")
 EFFORTS: Final = ("low", "medium", "high")
 
 

@@ -1,6 +1,6 @@
 """What only one vendor means by a code, a status or a silence: data keyed by the vendor words of the wire corpus.
 
-Sources: docs.z.ai/api-reference/api-code; the vendors' error pages; sections 5.3, 6.2 and 9 of the wire notes.
+Sources: docs.z.ai/api-reference/api-code; the vendors' error pages; the sources in tests/upstream/corpus/index.json.
 """
 
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""How long the provider asks us to wait: headers first, then the body (wire notes, section 6.2)."""
+"""How long the provider asks us to wait: headers first, then the body."""
 
 import re
 from collections.abc import Mapping

@@ -11,6 +11,7 @@ from webapp.upstream.sse import Frame, FrameDecoder, Mark
 from webapp.upstream.target import Target
 
 SNIFFED_BYTES: Final = 2_000
+MAX_WARNINGS: Final = 20
 
 FINISH_WORDS: Final[tuple[tuple[FinishReason, str], ...]] = (
     ("stop", "stop stop_sequence end_turn eos eos_token complete pause_turn"),
@@ -115,18 +116,15 @@ class AnswerDecoder:
         if isinstance(data, dict):
             self._count += 1
             self._last_frame = frame
-            if "choices" not in data or "error" in data or "base_resp" in data:
-                self._check_error(frame, data)
+            may_be_error = "choices" not in data or "error" in data or "base_resp" in data
+            if may_be_error and self._reply.error is None and (frame.event == "error" or is_error(data)):
+                self._set_error(data)
             self._frame(data, pieces)
         elif data is Mark.DONE:
             self._count += 1
             self._end("done", pieces)
-        else:
+        elif len(self._reply.warnings) < MAX_WARNINGS:
             self._reply.warnings.append("a broken frame was skipped")
-
-    def _check_error(self, frame: Frame, data: dict[str, Any]) -> None:
-        if self._reply.error is None and (frame.event == "error" or is_error(data)):
-            self._set_error(data)
 
     def _set_error(self, body: object) -> None:
         self._reply.error = error_from(200, {}, body, self._target)
@@ -148,7 +146,7 @@ class AnswerDecoder:
     def _finish(self, raw: object) -> None:
         """Note the first finish reason that is not empty."""
         if isinstance(raw, str) and raw and self._reply.finish_reason_raw is None:
-            self._reply.finish_reason_raw = raw
+            self._reply.finish_reason_raw = raw[:100]
             self.finished = True
             self.progress += 1
 

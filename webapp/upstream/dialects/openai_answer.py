@@ -1,4 +1,4 @@
-"""Decodes answers of OpenAI-type servers: chunks, JSON lines or a whole completion (wire notes, section 7)."""
+"""Decodes answers of OpenAI-type servers: chunks, JSON lines or a whole completion."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ class OpenAIAnswer(AnswerDecoder):
         if usage:
             self._usage(as_dict(usage))
         if citations := as_list(data.get("citations")):
-            self._reply.details["citations"] = citations
+            self._reply.details["citations"] = [link for link in citations if isinstance(link, str)]
 
     def _choice(self, choice: dict[str, Any], pieces: list[Piece]) -> None:
         delta = choice.get("delta")

@@ -1,12 +1,15 @@
 """Puts tool calls together from their fragments."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from webapp.upstream.messages import ToolCall
 from webapp.upstream.shapes import as_dict, as_text
+
+MAX_CALLS: Final = 128  # what a hostile server may make us hold and search
+FEW: Final = 64  # fragments: beyond, a call without id is not parsed again to see whether it is whole
 
 
 @dataclass(slots=True)
@@ -47,6 +50,8 @@ class ToolCalls:
     def add_parts(self, index: object, id_: str, name: str, arguments: object) -> None:
         """Add to the call that these belong to; an empty id or name never overwrites."""
         call = self._call(index, id_, name)
+        if call is None:
+            return
         call.id = call.id or id_
         call.name = call.name or name
         if isinstance(arguments, str):
@@ -60,18 +65,20 @@ class ToolCalls:
         whole = [ToolCall(call.id, call.name, text) for call, text in texts if text is not None and call.name]
         return whole, len(texts) - len(whole)
 
-    def _call(self, index: object, id_: str, name: str) -> Fragment:
+    def _call(self, index: object, id_: str, name: str) -> Fragment | None:
         if isinstance(index, int):
-            if index not in self._by_index:
-                self._by_index[index] = self._new()
-            return self._by_index[index]
+            if index not in self._by_index and (call := self._new()):
+                self._by_index[index] = call
+            return self._by_index.get(index)
         if id_:
             return next((call for call in self._calls if call.id == id_), None) or self._new()
         last = self._calls[-1] if self._calls else None
-        if last is None or (name and last.name and last.text() is not None):
+        if last is None or (name and last.name and len(last.arguments) < FEW and last.text() is not None):
             return self._new()
         return last
 
-    def _new(self) -> Fragment:
+    def _new(self) -> Fragment | None:
+        if len(self._calls) >= MAX_CALLS:
+            return None
         self._calls.append(Fragment())
         return self._calls[-1]

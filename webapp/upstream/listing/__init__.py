@@ -1,4 +1,4 @@
-"""Reads a model list of any vendor into our own words. Rules: section 3 of the wire notes and the corpus."""
+"""Reads a model list of any vendor into our own words. Rules: tests/upstream/corpus/index.json."""
 
 from typing import Any, Final
 

@@ -33,7 +33,7 @@ def read_entry(row: object, vendor: str) -> ModelInfo | None:
         context_length=context.length,
         max_output_tokens=read_output_limit(row, places),
         capabilities=read_capabilities(row, places),
-        display_name=next((name for key in NAME_KEYS if (name := as_text(row.get(key)))), None),
+        display_name=next((name[:300] for key in NAME_KEYS if (name := as_text(row.get(key)))), None),
     )
     details = {
         "context_kind": context.kind,

@@ -34,7 +34,7 @@ class Context:
 
 
 def read_context(row: dict[str, Any], places: list[dict[str, Any]]) -> Context:
-    """Take runtime over declared over trained (wire notes, section 3). `places` are the objects that hold sizes."""
+    """Take runtime over declared over trained. `places` are the objects that hold sizes."""
     trained = _trained(row)
     if runtime := _smallest(_runtime(row)):
         return Context(runtime, "runtime", trained)
