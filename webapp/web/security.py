@@ -4,6 +4,7 @@ import ipaddress
 import socket
 
 from flask import Flask, Response, abort, g, request
+from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 
 from webapp.core.config import Settings
@@ -27,6 +28,14 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 csrf = CSRFProtect()
 
 
+class SessionCookie(SecureCookieSessionInterface):
+    """The signed cookie. What was given over https never goes over http."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether this request came over https."""
+        return request.is_secure
+
+
 def install_security(app: Flask, settings: Settings) -> None:
     """Register the checks before, and the headers after, every request."""
     app.config.update(
@@ -39,6 +48,7 @@ def install_security(app: Flask, settings: Settings) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,  # the referrer that it looks for is never sent; SameSite and the token guard
     )
+    app.session_interface = SessionCookie()
     csrf.init_app(app)
     known_hosts = settings.trusted_hosts | {"localhost", socket.gethostname().lower(), settings.host.lower()}
 
