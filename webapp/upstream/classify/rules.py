@@ -1,14 +1,12 @@
 """The phrases by which errors are told apart: data, in the order in which they are tried.
 
-Order and phrases: tests/upstream/corpus, with a source for each case. A rule matches lower-case text in which every message, code
-and type of the body stands on a line of its own and the last line names the keys of the error object.
+Order and phrases: tests/upstream/corpus, with a source for each case. A rule matches lower-case text in which every
+message, code and type of the body stands on a line of its own and the last line names the keys of the error object.
 """
 
 import re
 from dataclasses import dataclass, field
 from typing import Any, Final
-
-from webapp.upstream.failures import OUTCOMES as OUTCOMES
 
 LOCAL_VENDORS: Final = frozenset(
     {"ollama", "lmstudio", "llama.cpp", "vllm", "sglang", "tgi", "koboldcpp", "text-generation-webui", "jan", "localai"}
