@@ -1,9 +1,11 @@
 """A text that must not be seen: every key between the database and the wire is one."""
 
+import threading
 import weakref
 from typing import NoReturn
 
 _live: "weakref.WeakSet[Secret]" = weakref.WeakSet()  # so that the log filter knows what must not appear
+_live_lock = threading.Lock()  # a set that grows while it is listed raises
 
 
 class Secret:
@@ -13,7 +15,8 @@ class Secret:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        _live.add(self)
+        with _live_lock:
+            _live.add(self)
 
     def reveal(self) -> str:
         """Return the text. Called where it is sent or sealed, and nowhere else."""
@@ -40,4 +43,5 @@ class Secret:
 
 def live_secrets() -> list[Secret]:
     """Return the secrets that this process holds at the moment."""
-    return list(_live)
+    with _live_lock:
+        return list(_live)
