@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ class Settings:
     data_dir: Path
     host: str = "127.0.0.1"
     port: int = 8000
-    database_url: str = ""
+    database_url: str = field(default="", repr=False)  # may hold a password
     threads: int = 320
     trusted_hosts: frozenset[str] = frozenset()
     proxy_hops: int = 0
@@ -41,11 +42,11 @@ class Settings:
             port=_number(env, "JACKFIELD_PORT", 8000, 1, 65535),
             database_url=env.get("JACKFIELD_DATABASE_URL", ""),
             threads=_number(env, "JACKFIELD_THREADS", 320, 16, 4096),
-            trusted_hosts=frozenset(_words(env, "JACKFIELD_TRUSTED_HOSTS")),
+            trusted_hosts=frozenset(_host_names(env, "JACKFIELD_TRUSTED_HOSTS")),
             proxy_hops=_number(env, "JACKFIELD_PROXY_HOPS", 0, 0, 8),
             allowed_private=frozenset(_host_ports(env, "JACKFIELD_ALLOWED_PRIVATE")),
             log_format=_choice(env, "JACKFIELD_LOG_FORMAT", ("console", "json")),
-            secret_key=_secret(env, "JACKFIELD_SECRET_KEY"),
+            secret_key=_strong_secret(env, "JACKFIELD_SECRET_KEY"),
             encryption_keys=_secret(env, "JACKFIELD_ENCRYPTION_KEYS"),
             environment_keys={
                 name: Secret(text.strip()) for name, text in env.items() if name.endswith("_API_KEY") and text.strip()
@@ -67,8 +68,8 @@ def _number(env: Mapping[str, str], name: str, default: int, low: int, high: int
     text = env.get(name, "").strip()
     if not text:
         return default
-    if not text.isdecimal() or not low <= int(text) <= high:
-        raise ConfigError(f"{name} is {text!r}; it takes a number from {low} to {high}.")
+    if not (text.isdecimal() and len(text) < 10 and low <= int(text) <= high):
+        raise ConfigError(f"{name} is {text[:40]!r}; it takes a number from {low} to {high}.")
     return int(text)
 
 
@@ -83,12 +84,21 @@ def _words(env: Mapping[str, str], name: str) -> list[str]:
     return [word.strip().lower() for word in env.get(name, "").split(",") if word.strip()]
 
 
+def _host_names(env: Mapping[str, str], name: str) -> list[str]:
+    names = _words(env, name)
+    for word in names:
+        if not re.fullmatch(r"\.?[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?", word):
+            raise ConfigError(f"{name} holds {word!r}; it takes names without scheme and port: a.example.org,.lan.")
+    return names
+
+
 def _host_ports(env: Mapping[str, str], name: str) -> list[tuple[str, int]]:
     pairs = []
     for word in _words(env, name):
         host, _, port = word.rpartition(":")
         host = host.strip("[]")
-        if not host or not port.isdecimal() or not 1 <= int(port) <= 65535:
+        is_port = port.isdecimal() and len(port) < 6 and 1 <= int(port) <= 65535
+        if not is_port or not host or "/" in host:
             raise ConfigError(f"{name} holds {word!r}; it takes host:port,host:port.")
         pairs.append((_canonical_host(host), int(port)))
     return pairs
@@ -104,3 +114,10 @@ def _canonical_host(host: str) -> str:
 def _secret(env: Mapping[str, str], name: str) -> Secret | None:
     text = env.get(name, "").strip()
     return Secret(text) if text else None
+
+
+def _strong_secret(env: Mapping[str, str], name: str) -> Secret | None:
+    secret = _secret(env, name)
+    if secret and (len(secret.reveal()) < 32 or len(set(secret.reveal())) < 8):
+        raise ConfigError(f"{name} is too weak; it takes 32 random characters or more (openssl rand -base64 32).")
+    return secret

@@ -6,11 +6,12 @@ owner or host does not open. Master keys: `id:base64,id:base64`; the first seals
 """
 
 import base64
-import binascii
+import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -27,21 +28,22 @@ NONCE_BYTES, KEY_BYTES, TAG_BYTES = 12, 32, 16
 class KeyRing:
     """The master keys of one installation, newest first."""
 
-    keys: dict[str, bytes]
+    keys: dict[str, bytes] = field(repr=False)
 
     @classmethod
     def parse(cls, text: Secret) -> Self:
         """Read `id:base64,…`; raise ConfigError, without quoting the text, when it is not that."""
-        keys = {}
+        keys: dict[str, bytes] = {}
         for entry in text.reveal().split(","):
             key_id, _, encoded = entry.strip().partition(":")
             try:
                 key = base64.b64decode(encoded, validate=True)
-            except binascii.Error:
+            except ValueError:
                 key = b""
-            if not (key_id.isalnum() and key_id.isascii()) or len(key) != KEY_BYTES or len(set(key)) < 8:
+            is_new = key_id.isalnum() and key_id.isascii() and key_id not in keys
+            if not is_new or len(key) != KEY_BYTES or len(set(key)) < 8:
                 raise ConfigError(
-                    "The encryption keys must be id:base64,… with 32 random bytes each "
+                    "The encryption keys must be id:base64,… with different ids and 32 random bytes each "
                     "(make one with: openssl rand -base64 32)."
                 )
             keys[key_id] = key
@@ -82,18 +84,25 @@ class KeyRing:
 
 def private_file(path: Path, make: Callable[[], str]) -> str:
     """Return a secret file's text; written with `make()` at first, mode 0600. Others must not read it."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(make() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+    if not path.exists():
+        _write_once(path, make() + "\n")
     if os.name == "posix" and path.stat().st_mode & 0o077:
         raise ConfigError(f"{path} can be read by others. Protect it: chmod 600 {path}")
-    text = path.read_text().strip()
-    if len(text) < 32:
-        raise ConfigError(f"{path} is empty or too short. Restore it from your backup.")
+    text = path.read_text(errors="replace").strip()
+    if len(text) < 32 or not text.isascii():
+        raise ConfigError(f"{path} is empty or damaged. Restore it from your backup.")
     return text
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Make a whole file of mode 0600, unless another process was quicker: nobody ever sees half of it."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        os.unlink(temporary)
