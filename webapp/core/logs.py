@@ -30,13 +30,14 @@ class LineFormatter(logging.Formatter):
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         if self.as_json:
             line = {"time": time, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
-            return redact(json.dumps(line | fields, default=str, ensure_ascii=False))
+            return redact(_escaped(json.dumps(line | fields, default=str, ensure_ascii=False)))
         error = fields.pop("error", "")
         details = " ".join(
             f"{name}={json.dumps(value, default=str, ensure_ascii=False)}" for name, value in fields.items()
         )
-        text = f"{time} {record.levelname:<7} {_escaped(record.getMessage())} {details}".rstrip()
-        return redact(f"{text}\n{error}" if error else text)
+        lines = [f"{time} {record.levelname:<7} {record.getMessage()} {details}".rstrip()]
+        lines += [f"  {line}" for line in error.splitlines()]
+        return redact("\n".join(_escaped(line) for line in lines))
 
 
 def set_up_logs(log_format: str) -> None:
@@ -49,4 +50,5 @@ def set_up_logs(log_format: str) -> None:
 
 
 def _escaped(text: str) -> str:
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+    """Escape as JSON does, but also what a terminal or a viewer takes for a command or a line end."""
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
