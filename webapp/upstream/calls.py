@@ -109,9 +109,9 @@ def opened(target: Target, call: Call, brake: Brake, seconds: float, cap: int, k
 
 
 def error_of(fault: Fault, target: Target) -> UpstreamError:
-    """Put a fault of the way there into the words of the page."""
+    """Put a fault of the way there into the words of the page. A refusal reads differently inside a container."""
     if fault.category == "network_refused":
-        return error_from_transport(f"refused: {fault}", "connect", target.base_url, IN_CONTAINER)
+        return error_from_transport(str(fault), "connect", target.base_url, IN_CONTAINER)
     error = failure(fault.category, str(fault)[:300], exchange=Exchange(fault.request))
     error.action = fault.action or error.action
     return error
