@@ -13,6 +13,7 @@ from webapp.models.routes import models
 from webapp.models.seed import seed_providers
 from webapp.providers import checks as connection_checks
 from webapp.providers.address_routes import addresses
+from webapp.providers.api import api
 from webapp.providers.check_routes import checks
 from webapp.providers.credential import check_key_ring
 from webapp.providers.routes import providers
@@ -21,6 +22,7 @@ from webapp.upstream.transport import forbid_listener
 from webapp.web.advice import advise
 from webapp.web.guard import install_guard
 from webapp.web.health import health
+from webapp.web.security import csrf
 
 
 def install_features(app: Flask) -> None:
@@ -33,5 +35,6 @@ def install_features(app: Flask) -> None:
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
-    for blueprint in (health, accounts, settings, providers, addresses, checks, models, chat, runs):
+    for blueprint in (health, accounts, settings, providers, addresses, checks, models, chat, runs, api):
         app.register_blueprint(blueprint)
+    csrf.exempt(api)  # the guard asks for the token of a browser, not of a program

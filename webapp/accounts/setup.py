@@ -3,13 +3,14 @@
 import hashlib
 import hmac
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import Role, User, create_user, has_admin
-from webapp.core.database import writing
+from webapp.core.database import claim, writing
 from webapp.core.errors import NotFoundError
 from webapp.core.ids import random_text
-from webapp.settings.setting import read_setting, write_setting
+from webapp.settings.setting import Setting, read_setting, write_setting
 
 SETTING = "setup_token_hash"
 
@@ -38,10 +39,10 @@ def is_setup_token(session: Session, token: str) -> bool:
 
 
 def create_first_admin(session: Session, token: str, *, email: str, name: str, password: str, language: str) -> User:
-    """Use the link up: make the admin. Runs in a write transaction, so that of two parallel calls one wins."""
-    if has_admin(session) or not is_setup_token(session, token):
+    """Use the link up: make the admin. Of two parallel calls one wins: the token is taken away by a guarded DELETE."""
+    taken = claim(session, delete(Setting).where(Setting.name == SETTING, Setting.value == _hash(token.strip())))
+    if not taken or has_admin(session):
         raise NotFoundError("This set-up link was used or replaced.")
-    write_setting(session, SETTING, None)
     return create_user(session, email=email, name=name, password=password, role=Role.ADMIN, language=language)
 
 

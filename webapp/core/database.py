@@ -3,7 +3,6 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +38,7 @@ else:
     db = SQLAlchemy(model_class=Base, disable_autonaming=True)
     Record = db.Model
 
-_reads_only: ContextVar[bool] = ContextVar("reads_only", default=False)
+READS = ("SELECT", "PRAGMA", "EXPLAIN", "WITH")
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -64,28 +63,15 @@ class UtcTime(TypeDecorator[datetime]):
 @contextmanager
 def writing() -> Iterator[Session]:
     """A short transaction of its own, committed at the end: for jobs, and for a small write during a read request."""
-    token = _reads_only.set(False)
-    try:
-        with Session(db.engine, expire_on_commit=False) as session, session.begin():
-            yield session
-    finally:
-        _reads_only.reset(token)
+    with Session(db.engine, expire_on_commit=False) as session, session.begin():
+        yield session
 
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A short read of its own that takes no write lock."""
-    token = _reads_only.set(True)
-    try:
-        with Session(db.engine, expire_on_commit=False) as session:
-            yield session
-    finally:
-        _reads_only.reset(token)
-
-
-def expect_reads_only(reads_only: bool) -> None:
-    """Say whether transactions begun from here on in this context only read (a GET request)."""
-    _reads_only.set(reads_only)
+    """A short read of its own; what it loads stays usable."""
+    with Session(db.engine, expire_on_commit=False) as session:
+        yield session
 
 
 def release() -> None:
@@ -103,11 +89,12 @@ def prepare_engine(engine: Engine) -> None:
     """Give an SQLite engine WAL, foreign keys, a busy time-out and immediate write transactions.
 
     A deferred BEGIN that turns into a write fails at once, whatever the busy time-out, when another writer came
-    first; BEGIN IMMEDIATE waits. Reads stay deferred, so that they never wait for a writer.
+    first; BEGIN IMMEDIATE waits. It is said before the first statement that writes, so that the one write lock is
+    held from there to the commit, and never by somebody who only reads.
     """
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "before_cursor_execute", _begin_sqlite)
 
 
 def sqlite_warning() -> str | None:
@@ -135,5 +122,6 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     cursor.close()
 
 
-def _begin_sqlite(connection: Any) -> None:
-    connection.exec_driver_sql("BEGIN" if _reads_only.get() else "BEGIN IMMEDIATE")
+def _begin_sqlite(_connection: Any, cursor: Any, statement: str, *_rest: Any) -> None:
+    if not cursor.connection.in_transaction and not statement.lstrip().upper().startswith(READS):
+        cursor.execute("BEGIN IMMEDIATE")

@@ -29,24 +29,23 @@ _stops_lock = threading.Lock()
 
 
 def start_check(
-    session: Session,
-    user: User,
-    target: Target,
-    *,
-    name: str,
-    provider: Provider | None = None,
-    model: str | None = None,
+    session: Session, user: User, target: Target, *, name: str, provider: Provider | None, model: str | None
 ) -> Check:
-    """Write the row down and run the ladder in the background; raise BusyError when this user runs too many."""
-    running = session.query(Check).filter_by(user_id=user.id, status=RUNNING).count()
-    if running >= RUNS_PER_USER:
+    """Write the row down and climb in the background; raise BusyError when this user runs too many."""
+    check = begin_check(session, user, name=name, provider=provider, model=model)
+    runtime().background.start(run_check, check.id, target, model)
+    return check
+
+
+def begin_check(session: Session, user: User, *, name: str, provider: Provider | None, model: str | None) -> Check:
+    """Write the row of a test that `run_check` is about to run, committed."""
+    if session.query(Check).filter_by(user_id=user.id, status=RUNNING).count() >= RUNS_PER_USER:
         raise BusyError
     check = Check(
         provider_id=provider.id if provider else None, user_id=user.id, name=name, model=model, rungs=_all_waiting()
     )
     session.add(check)
     session.commit()
-    runtime().background.start(run_check, check.id, target, model)
     return check
 
 
