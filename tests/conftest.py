@@ -1,5 +1,6 @@
 """The cast and the stage of all tests: an app on a fresh database, people with browsers, a far end, a real server."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -192,6 +193,13 @@ class Server:
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
     """Starts `jackfield serve` on a free port and waits until it answers; ends it with the test."""
+    with serving() as start:
+        yield start
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[Callable[..., Server]]:
+    """What `serve` does, for as long as the block."""
     running: list[Server] = []
 
     def start(data_dir: Path, **environment: str) -> Server:
@@ -211,12 +219,14 @@ def serve() -> Iterator[Callable[..., Server]]:
         assert ready.wait(30), "".join(output)
         return server
 
-    yield start
-    for server in running:
-        if server.process.poll() is None:
-            server.stop()
-        assert server.process.stdout
-        server.process.stdout.close()
+    try:
+        yield start
+    finally:
+        for server in running:
+            if server.process.poll() is None:
+                server.stop()
+            assert server.process.stdout
+            server.process.stdout.close()
 
 
 def free_port() -> int:
