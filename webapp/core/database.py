@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import CursorResult, DateTime, Dialect, Engine, Executable, MetaData, event
+from sqlalchemy import CursorResult, DateTime, Dialect, Engine, Executable, MetaData, event, text
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -38,7 +38,7 @@ else:
     db = SQLAlchemy(model_class=Base, disable_autonaming=True)
     Record = db.Model
 
-READS = ("SELECT", "PRAGMA", "EXPLAIN", "WITH")
+TAKE_NO_LOCK = ("SELECT", "PRAGMA", "EXPLAIN", "WITH", "BEGIN")
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -62,8 +62,13 @@ class UtcTime(TypeDecorator[datetime]):
 
 @contextmanager
 def writing() -> Iterator[Session]:
-    """A short transaction of its own, committed at the end: for jobs, and for a small write during a read request."""
+    """A short transaction of its own, committed at the end: for jobs, and for a small write during a read request.
+
+    On SQLite it holds the write lock from its beginning, so that what it reads is still true when it writes.
+    """
     with Session(db.engine, expire_on_commit=False) as session, session.begin():
+        if db.engine.dialect.name == "sqlite":
+            session.execute(text("BEGIN IMMEDIATE"))
         yield session
 
 
@@ -123,5 +128,5 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(_connection: Any, cursor: Any, statement: str, *_rest: Any) -> None:
-    if not cursor.connection.in_transaction and not statement.lstrip().upper().startswith(READS):
+    if not cursor.connection.in_transaction and not statement.lstrip().upper().startswith(TAKE_NO_LOCK):
         cursor.execute("BEGIN IMMEDIATE")
