@@ -185,6 +185,7 @@ RULES: Final = (
         r"(?:incorrect|invalid|wrong|unknown|malformed|expired|revoked|bad)[- _](?:x-)?api[- _]?(?:key|token)",
         r"api[- _]?key (?:is |was )?(?:not valid|invalid|incorrect|expired|revoked|not found|disabled)",
         r"api_key_invalid|reported as leaked",
+        r"no_db_connection",  # LiteLLM with a master key and no database in which to look another key up
         r"invalid (?:token|bearer|authentication|credentials?|subscription key|username or password|access token|jwt)",
         r"invalid_token|token (?:is |has )?(?:expired|invalid)|authentication (?:error|fail)|authorization failed",
         r"authentication_error|unauthorized|unauthenticated|virtual key expected|no such user|身份验证|无效的令牌|令牌",
