@@ -29,6 +29,8 @@ def script(name: str) -> Script:
     if name.startswith("redirect:"):
         _, status, url = name.split(":", 2)
         return lambda play: play.send(int(status), b"", Location=url)
+    if name.startswith("refuse:"):
+        return lambda play: _refuse(play, name.removeprefix("refuse:"))
     return SCRIPTS.get(name, ok)
 
 
@@ -37,6 +39,19 @@ def error(play: Any, name: str, message: str = "") -> None:
     body = {"error": {"message": message or text, "type": code, "code": code}}
     headers = {"Retry_After": "7"} if name in ("429", "503") else {}
     play.send(status, json.dumps(body).encode(), **headers)
+
+
+def _refuse(play: Any, parameter: str) -> None:
+    """Answer only a call without that parameter, as OpenAI's reasoning models refuse `max_tokens`."""
+    if parameter not in play.call.json:
+        return ok(play)
+    text = f"Unsupported parameter: '{parameter}' is not supported with this model."
+    if parameter == "max_tokens":
+        text += " Use 'max_completion_tokens' instead."
+    body = {
+        "error": {"message": text, "type": "invalid_request_error", "param": parameter, "code": "unsupported_parameter"}
+    }
+    return play.send(400, json.dumps(body).encode())
 
 
 def ok(play: Any) -> None:

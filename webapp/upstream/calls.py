@@ -11,6 +11,7 @@ from webapp.upstream.dialects import DIALECTS, Call, demo
 from webapp.upstream.failures import Exchange, UpstreamError, failure
 from webapp.upstream.messages import ChatRequest, ModelList, Reply
 from webapp.upstream.redact import forms, redact, remove
+from webapp.upstream.repair import mended
 from webapp.upstream.target import Target
 from webapp.upstream.transport import Sent, pool, send
 
@@ -67,13 +68,20 @@ def read_models(target: Target, brake: Brake) -> tuple[ModelList, Evidence]:
 
 
 def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evidence]:
-    """Return a whole answer and its exchange. Raises UpstreamError and Stopped."""
+    """Return a whole answer and its exchange. Raises UpstreamError and Stopped.
+
+    A parameter that is refused by name is repaired once; `reply.details["repair"]` then says how.
+    """
     if is_demo(target):
         answer = demo.DemoAnswer(request, brake.pulled, pace=0)
         list(answer)
         return answer.reply, Exchange
     dialect = DIALECTS[target.dialect]
-    sent, body = _fetch(target, dialect.chat_call(target, request, False), brake, "chat")
+
+    def fetch(request: ChatRequest) -> tuple[Sent, bytes]:
+        return _fetch(target, dialect.chat_call(target, request, False), brake, "chat")
+
+    (sent, body), repair = mended(request, fetch)
     decoder = dialect.decoder(target)
     decoder.feed(body)
     decoder.close()
@@ -81,6 +89,7 @@ def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evid
     if reply.error:
         raise with_evidence(reply.error, sent, body)
     scrub(reply, sent.head.secrets)
+    reply.details |= {"repair": repair} if repair else {}
     return reply, functools.partial(sent.exchange, body)
 
 

@@ -1,14 +1,32 @@
-"""Changes a request in the way that a refusal asked for. Repair once, retry once, remember per model (the caller)."""
+"""Changes a request in the way that a refusal asked for, and sends it once more."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from webapp.upstream.failures import UpstreamError
 from webapp.upstream.messages import ChatRequest
 from webapp.upstream.shapes import as_dict, as_list
 
+Sent = TypeVar("Sent")
+
 FIELDS: Final = ("max_tokens", "temperature")
 ADDED: Final = frozenset({"stream", "stream_options"})  # what a dialect sends of its own accord
+
+
+def mended(request: ChatRequest, send: Callable[[ChatRequest], Sent]) -> tuple[Sent, dict[str, Any] | None]:
+    """Send a request; when a parameter is refused by name, send it once more without or with another one.
+
+    Return what `send` returned, and the repair that was needed (the words of `UpstreamError.details["repair"]`).
+    A refused request was not answered, so nothing is paid twice.
+    """
+    try:
+        return send(request), None
+    except UpstreamError as error:
+        again = repaired(request, error)
+        if again is None:
+            raise
+        return send(again), as_dict(error.details["repair"])
 
 
 def repaired(request: ChatRequest, error: UpstreamError) -> ChatRequest | None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from webapp.upstream.answer import Answer, Overdue
 from webapp.upstream.brake import Brake, Fault, Stopped
@@ -12,6 +12,7 @@ from webapp.upstream.dialects.demo import DemoAnswer
 from webapp.upstream.failures import Exchange
 from webapp.upstream.messages import ChatRequest, Piece, Reply
 from webapp.upstream.redact import forms, remove
+from webapp.upstream.repair import mended
 from webapp.upstream.target import Target
 from webapp.upstream.transport import Sent, pool
 
@@ -22,7 +23,8 @@ class AnswerStream(Protocol):
     """An answer that is iterated once, as pieces.
 
     Nothing is sent before `open()` or the first piece is asked for. Errors up to the head of the answer are raised as
-    UpstreamError; later ones stand in `reply.error`, with the text so far.
+    UpstreamError; later ones stand in `reply.error`, with the text so far. A parameter that is refused by name is
+    repaired once; `reply.details["repair"]` then says how.
     """
 
     first_piece_ms: float | None  # since the request was sent
@@ -59,6 +61,7 @@ class _WireStream:
         self._kept = b""
         self._is_clean = False
         self._final: Reply | None = None
+        self._repair: dict[str, Any] | None = None
 
     @property
     def reply(self) -> Reply:
@@ -73,11 +76,9 @@ class _WireStream:
     def open(self) -> None:
         if self._sent or self._decoder.ended:
             return
-        limits = self._target.limits
-        call = DIALECTS[self._target.dialect].chat_call(self._target, self._request, True)
         self._started = time.perf_counter()
         try:
-            self._sent = opened(self._target, call, self._brake, limits.total_seconds, limits.stream_bytes, "chat")
+            self._sent, self._repair = mended(self._request, self._send)
         except Stopped:
             self._decoder.stop()
 
@@ -94,6 +95,11 @@ class _WireStream:
                 yield piece if text is piece.text else Piece(piece.kind, text)
         finally:
             self._finish(self._sent)
+
+    def _send(self, request: ChatRequest) -> Sent:
+        limits = self._target.limits
+        call = DIALECTS[self._target.dialect].chat_call(self._target, request, True)
+        return opened(self._target, call, self._brake, limits.total_seconds, limits.stream_bytes, "chat")
 
     def _pieces(self, answer: Answer) -> Iterator[Piece]:
         decoder, limits = self._decoder, self._target.limits
@@ -126,6 +132,7 @@ class _WireStream:
         else:
             sent.answer.close()
         self._final = self._decoder.reply
+        self._final.details |= {"repair": self._repair} if self._repair else {}
         scrub(self._final, sent.head.secrets)
         if self._final.error:
             with_evidence(self._final.error, sent, self._kept)
