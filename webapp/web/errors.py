@@ -70,7 +70,7 @@ def _answer(status: int, text: str = "") -> Response:
         response.status_code = status
     elif wants_fragment():
         response = fragment(
-            "_alert.html", status=status, title=title, text=text or explanation, number=request_id.get()
+            "_alert.html", status=status, code=status, title=title, text=text or explanation, number=request_id.get()
         )
         response.headers["HX-Retarget"] = "#alerts"
         response.headers["HX-Reswap"] = "innerHTML"
