@@ -237,6 +237,7 @@ def upgrade() -> None:
         sa.Column("output_tokens", sa.Integer(), nullable=True),
         sa.Column("reasoning_tokens", sa.Integer(), nullable=True),
         sa.Column("finish_reason", sa.Text(), nullable=True),
+        sa.Column("repair", sa.JSON(), nullable=True),
         sa.Column("failure", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["continues_id"], ["messages.id"], name=op.f("fk_runs_continues_id"), ondelete="SET NULL"

@@ -19,6 +19,7 @@ from webapp.upstream.messages import ModelList
 from webapp.upstream.target import Target
 
 RUNGS = ("resolve", "connect", "tls", "authenticate", "list", "answer", "stream")
+SHOWN = 3_000  # characters of the raw exchange of a good rung
 RUNS_PER_USER = 4  # at once
 
 # Set once at start by the wiring: `webapp.models` stands to our right and must not be imported here.
@@ -79,7 +80,7 @@ def stop_check(check: Check) -> None:
 
 
 def _all_waiting() -> list[dict[str, Any]]:
-    return [{"name": name, "verdict": "waiting", "latency_ms": None, "detail": {}, "failure": None} for name in RUNGS]
+    return [{"name": name, "verdict": "waiting", "latency_ms": None, "detail": {}, "failure": None, "exchange": None} for name in RUNGS]
 
 
 def _record(rung: Rung) -> dict[str, Any]:
@@ -89,7 +90,15 @@ def _record(rung: Rung) -> dict[str, Any]:
         "latency_ms": rung.latency_ms,
         "detail": rung.detail,
         "failure": failure_record(rung.error) if rung.error else None,
+        "exchange": _exchange(rung),
     }
+
+
+def _exchange(rung: Rung) -> dict[str, str] | None:
+    """Request and answer of a rung that did not fail; a failure carries its own."""
+    if rung.error or not rung.exchange or not rung.exchange.request:
+        return None
+    return {"request": rung.exchange.request[:SHOWN], "response": rung.exchange.response[:SHOWN]}
 
 
 def _verdict(rungs: list[dict[str, Any]]) -> str:
