@@ -62,6 +62,7 @@ class Run(Record):
     output_tokens: Mapped[int | None]
     reasoning_tokens: Mapped[int | None]
     finish_reason: Mapped[str | None] = mapped_column(Text)
+    repair: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # how a refused request was changed before it went
     failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     message: Mapped[Message] = relationship(foreign_keys=[message_id])
 
@@ -71,30 +72,39 @@ class Run(Record):
         return self.status == RUNNING
 
     @property
+    def repaired(self) -> list[str]:
+        """The parameters that the provider refused by name and that were left out or changed."""
+        repair = self.repair or {}
+        return sorted({*repair.get("drop", ()), *repair.get("rename", {}), *repair.get("set", {})})
+
+    @property
     def can_continue(self) -> bool:
         """Whether there is a text that ended before its end."""
         is_cut = self.status in (STOPPED, INCOMPLETE, INTERRUPTED) or self.finish_reason == "length"
         return is_cut and not self.is_running and bool(self.message.text)
 
 
-def ask(session: Session, conversation: Conversation, model: Model, question: str, send_key: str) -> Run:
+def ask(
+    session: Session, conversation: Conversation, model: Model, question: str, send_key: str
+) -> tuple[Run, bool]:
     """Add a question and the run that answers it, committed; a repeated `send_key` returns the first call's run.
 
-    Raise ConflictError while another answer of this conversation is being written.
+    The second value tells whether the run is new and must be started. Raise ConflictError while another answer of
+    this conversation is being written.
     """
     if earlier := _run_of_send_key(session, conversation.id, send_key):
-        return earlier
+        return earlier, False
     message = Message(conversation_id=conversation.id, role="user", text=question, send_key=send_key)
     if not conversation.title:
         conversation.title = title_from(question)
     session.add(message)
     try:
         session.flush()
-        return _begin(session, conversation, model, message.id)
+        return _begin(session, conversation, model, message.id), True
     except IntegrityError:
         session.rollback()
         if earlier := _run_of_send_key(session, conversation.id, send_key):
-            return earlier
+            return earlier, False
         raise ConflictError from None
 
 
@@ -131,11 +141,10 @@ def runs_of(session: Session, conversation_id: str) -> dict[int, Run]:
     return {row.message_id: row for row in rows}
 
 
-def renew_leases(session: Session) -> None:
-    """Say that this process still lives, and mark the runs of processes that do not as interrupted."""
+def renew_leases(session: Session, live_ids: list[int]) -> None:
+    """Say that these runs are still being written, and mark those of which nobody says so as interrupted."""
     now = clock.now()
-    mine = runtime().boot_id
-    session.execute(update(Run).where(Run.status == RUNNING, Run.boot_id == mine).values(lease_until=now + LEASE))
+    session.execute(update(Run).where(Run.status == RUNNING, Run.id.in_(live_ids)).values(lease_until=now + LEASE))
     session.execute(update(Run).where(Run.status == RUNNING, Run.lease_until < now).values(status=INTERRUPTED))
 
 

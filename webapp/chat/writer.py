@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from webapp.chat.elements import Labels
@@ -22,14 +23,13 @@ from webapp.upstream.messages import ChatMessage, ChatRequest, Reply
 from webapp.upstream.target import Target
 
 GO_ON = "Continue exactly where you stopped. Do not repeat anything and do not comment on this."
+STORE_AGAIN_SECONDS = (0.5, 2.0, 8.0)
 
 log = logging.getLogger(__name__)
 
 
 def start_writing(run: Run, labels: Labels) -> None:
-    """Begin to write a new run's answer in the background. A run that was asked for twice is written once."""
-    if live_answer(run.id) or not run.is_running:
-        return
+    """Begin to write a new run's answer in the background."""
     open_live(run.id, labels)
     try:
         runtime().background.start(write, run.id)
@@ -56,12 +56,15 @@ def write(run_id: int) -> None:
     except CryptoError as error:
         failure = own_failure("auth_missing", str(error))
     finally:
-        reply.text, reply.reasoning = live.text, live.thought
+        # A reply that came to its end has the call's own secrets taken out, also those that came in pieces.
+        reply.text, reply.reasoning = reply.text or live.text, reply.reasoning or live.thought
         ended = clock.monotonic()
         first = live.first_piece_at
         figures = {"duration_ms": (ended - began) * 1000, "first_token_ms": (first - began) * 1000 if first else None}
-        _store(run_id, reply, status, failure, **figures)
-        close_live(run_id)
+        try:
+            _store(run_id, reply, status, failure, **figures)
+        finally:
+            close_live(run_id)  # should even that fail, the lease runs out and the monitor ends the run
 
 
 def save_live_texts(session: Session) -> None:
@@ -69,16 +72,18 @@ def save_live_texts(session: Session) -> None:
     for live in live_answers():
         if grown := live.unsaved():
             text, reasoning = grown
-            message_id = select(Run.message_id).where(Run.id == live.run_id).scalar_subquery()
-            session.execute(update(Message).where(Message.id == message_id).values(text=text, reasoning=reasoning))
+            # The row is locked and looked at first: the writer may have stored the whole answer meanwhile.
+            running = select(Run.message_id).where(Run.id == live.run_id, Run.status == RUNNING).with_for_update()
+            if message_id := session.scalar(running):
+                session.execute(update(Message).where(Message.id == message_id).values(text=text, reasoning=reasoning))
 
 
 def _stream(target: Target, request: ChatRequest, live: LiveAnswer) -> Reply:
     answer: AnswerStream = stream(target, request)
     live.stop = answer.stop
-    if live.is_stopped:
-        answer.stop()
     closing = runtime().background.is_closing
+    if live.is_stopped or closing.is_set():
+        answer.stop()
     for piece in answer:
         live.add(piece.kind, piece.text)
         if closing.is_set():
@@ -111,32 +116,46 @@ def _load(run_id: int) -> tuple[Target, ChatRequest]:
 def _history(session: Session, run: Run) -> list[ChatMessage]:
     """What the model is told: each question before this one with its last answer that has a text, then the question."""
     rows = session.execute(
-        select(Message, Run.question_id)
+        select(Message, Run.question_id, Run.continues_id)
         .outerjoin(Run, Run.message_id == Message.id)
         .where(
             Message.conversation_id == run.conversation_id, Message.id <= max(run.question_id, run.continues_id or 0)
         )
         .order_by(Message.id)
     ).all()
-    answers = {question_id: message.text for message, question_id in rows if question_id and message.text}
+    whole: dict[int, str] = {}  # a continuation together with what it continues
+    for message, _, continues_id in rows:
+        whole[message.id] = whole.get(continues_id or 0, "") + message.text
+    answers = {question_id: whole[message.id] for message, question_id, _ in rows if question_id and message.text}
     turns = []
-    for message, question_id in rows:
+    for message, question_id, _ in rows:
         if question_id is None and message.id <= run.question_id:
             turns.append(ChatMessage("user", message.text))
             if message.id != run.question_id and message.id in answers:
                 turns.append(ChatMessage("assistant", answers[message.id]))
     if run.continues_id:
-        cut = next(message.text for message, _ in rows if message.id == run.continues_id)
-        turns += [ChatMessage("assistant", cut), ChatMessage("user", GO_ON)]
+        turns += [ChatMessage("assistant", whole[run.continues_id]), ChatMessage("user", GO_ON)]
     return turns
 
 
 def _store(run_id: int, reply: Reply, status: str, failure: dict[str, Any] | None, **figures: Any) -> None:
+    """Store the end of a run. A database that is locked, or a disk that is full, gets a few more chances."""
+    for pause_seconds in STORE_AGAIN_SECONDS:
+        try:
+            return _store_once(run_id, reply, status, failure, **figures)
+        except OperationalError:
+            log.exception("An answer could not be stored", extra={"run": run_id})
+            runtime().background.is_closing.wait(pause_seconds)
+    return _store_once(run_id, reply, status, failure, **figures)
+
+
+def _store_once(run_id: int, reply: Reply, status: str, failure: dict[str, Any] | None, **figures: Any) -> None:
     usage = reply.usage
     values = {
         "status": status,
         "failure": failure,
         "finish_reason": reply.finish_reason,
+        "repair": reply.details.get("repair"),
         "input_tokens": usage.input_tokens if usage else None,
         "output_tokens": usage.output_tokens if usage else None,
         "reasoning_tokens": usage.reasoning_tokens if usage else None,
