@@ -7,6 +7,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from webapp.chat.conversation import Conversation
+from webapp.chat.live import hang_up_all, live_answers
 from webapp.chat.run import INTERRUPTED, RUNNING, Run, renew_leases
 from webapp.chat.writer import save_live_texts
 from webapp.core import clock
@@ -39,12 +40,13 @@ def watch() -> None:
                     sweep(session)
         except Exception:
             log.exception("The monitor's round failed")
+    hang_up_all()
 
 
 def beat(session: Session) -> None:
     """What happens every second."""
     save_live_texts(session)
-    renew_leases(session)
+    renew_leases(session, [answer.run_id for answer in live_answers()])
 
 
 def sweep(session: Session) -> None:

@@ -3,13 +3,14 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, Text, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime
 from webapp.core.errors import NotFoundError
-from webapp.core.ids import public_id
+from webapp.core.ids import public_id, repeatable_id
 from webapp.models.model import Model
 
 LISTED = 100
@@ -30,6 +31,19 @@ class Conversation(Record):
     updated_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now, index=True)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
     model: Mapped[Model | None] = relationship()
+
+
+def begin_conversation(session: Session, user: User, send_key: str) -> Conversation:
+    """Add a conversation; the form that is sent twice leads to the first one. Flushed, not committed."""
+    conversation_id, user_id = repeatable_id(user.id, send_key), user.id
+    if found := session.get(Conversation, conversation_id):
+        return found
+    try:
+        session.add(Conversation(id=conversation_id, owner_id=user_id, title=""))
+        session.flush()
+    except IntegrityError:  # another request was faster
+        session.rollback()
+    return session.get_one(Conversation, conversation_id)
 
 
 def find_conversation(session: Session, user: User, conversation_id: str, *, deleted: bool = False) -> Conversation:

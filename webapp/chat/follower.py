@@ -25,7 +25,7 @@ def follow(run_id: int, may_go_on: Callable[[], bool]) -> Iterator[Frame]:
     """Yield frames until the answer is over, the server closes, or `may_go_on` (asked at each heartbeat) says no."""
     closing = runtime().background.is_closing
     place, kind = Place(), "sync"
-    spoke = clock.monotonic()
+    beat_at = clock.monotonic() + HEARTBEAT_SECONDS
     while not closing.is_set():
         live = live_answer(run_id)
         if live is None:
@@ -35,12 +35,12 @@ def follow(run_id: int, may_go_on: Callable[[], bool]) -> Iterator[Frame]:
             closing.wait(POLL_SECONDS)
         elif news := live.wait_for_news(place, min(HEARTBEAT_SECONDS, 1.0)):
             yield Frame(kind, news)
-            kind, spoke = "more", clock.monotonic()
-        if clock.monotonic() - spoke >= HEARTBEAT_SECONDS:
+            kind = "more"
+        if clock.monotonic() >= beat_at:  # also while much is said: the session may have ended
             if not may_go_on():
                 return
             yield Frame("heartbeat")
-            spoke = clock.monotonic()
+            beat_at = clock.monotonic() + HEARTBEAT_SECONDS
 
 
 def _is_running(run_id: int) -> bool:

@@ -153,6 +153,13 @@ def live_answers() -> list[LiveAnswer]:
         return list(_live.values())
 
 
+def hang_up_all() -> None:
+    """Close every upstream connection, because the process ends: the writers then store what has come."""
+    for answer in live_answers():
+        if answer.stop:
+            answer.stop()
+
+
 def stop_live(run_id: int) -> None:
     """End an answer now: what has come stays, the upstream connection is closed."""
     answer = live_answer(run_id)

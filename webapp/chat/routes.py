@@ -3,7 +3,12 @@
 from flask import Blueprint, Response, g, request, url_for
 from flask_babel import gettext
 
-from webapp.chat.conversation import Conversation, find_conversation, recent_conversations
+from webapp.chat.conversation import (
+    Conversation,
+    begin_conversation,
+    find_conversation,
+    recent_conversations,
+)
 from webapp.chat.forms import MessageForm, TitleForm
 from webapp.chat.message import Message
 from webapp.chat.model_choice import last_model, starting_model
@@ -39,11 +44,11 @@ def create_conversation() -> Response:
     model = _chosen_model(form.model.data)
     if not form.validate() or model is None:
         return _composer_again(form, model)
-    conversation = Conversation(owner_id=g.user.id, title="")
-    db.session.add(conversation)
-    db.session.flush()
-    start_writing(ask(db.session, conversation, model, form.text.data, form.send_key.data), labels())
-    return go_to(url_for("chat.show_conversation", conversation_id=conversation.id))
+    conversation = begin_conversation(db.session, g.user, form.send_key.data)
+    run, is_new = ask(db.session, conversation, model, form.text.data, form.send_key.data)
+    if is_new:
+        start_writing(run, labels())
+    return go_to(url_for("chat.show_conversation", conversation_id=run.conversation_id))
 
 
 @chat.post("/chat/<conversation_id>/messages")
@@ -55,14 +60,15 @@ def create_message(conversation_id: str) -> Response:
     if not form.validate() or model is None:
         return _composer_again(form, model, conversation)
     try:
-        run = ask(db.session, conversation, model, form.text.data, form.send_key.data)
+        run, is_new = ask(db.session, conversation, model, form.text.data, form.send_key.data)
     except ConflictError:
         form.reject(
             form.text,
             gettext("The answer before is still being written. Wait for it or stop it; your text stays here."),
         )
         return _composer_again(form, model, find_conversation(db.session, g.user, conversation_id), 409)
-    start_writing(run, labels())
+    if is_new:
+        start_writing(run, labels())
     return _told(run, with_question=True)
 
 

@@ -84,9 +84,7 @@ class Run(Record):
         return is_cut and not self.is_running and bool(self.message.text)
 
 
-def ask(
-    session: Session, conversation: Conversation, model: Model, question: str, send_key: str
-) -> tuple[Run, bool]:
+def ask(session: Session, conversation: Conversation, model: Model, question: str, send_key: str) -> tuple[Run, bool]:
     """Add a question and the run that answers it, committed; a repeated `send_key` returns the first call's run.
 
     The second value tells whether the run is new and must be started. Raise ConflictError while another answer of

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from flask import Blueprint, Response, g, render_template, url_for
+from flask import Blueprint, Response, g, render_template, request, url_for
 from flask_babel import gettext
 
 from webapp.accounts.session import is_live as is_session_live
@@ -29,6 +29,8 @@ def show_events(run_id: int) -> Response:
     Every connection begins with everything, so `Last-Event-ID` is not needed, whatever it holds.
     """
     run = find_run(db.session, g.user, run_id)
+    if request.method == "HEAD":  # its body is never read and never closed: a place would be lost
+        return event_stream(())
     place = stream_place(runtime().settings.stream_places)
     if place is None and run.is_running:
         raise BusyError

@@ -1,5 +1,6 @@
 """The only place that makes ids and tokens."""
 
+import hashlib
 import secrets
 import string
 import zlib
@@ -15,6 +16,15 @@ def random_text(length: int) -> str:
 def public_id() -> str:
     """Return an id for a URL that nobody can guess or count: 16 characters, 95 bits."""
     return random_text(16)
+
+
+def repeatable_id(*parts: object) -> str:
+    """Return the public id that belongs to these parts: always the same one. One part must be unguessable."""
+    number, text = int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()), ""
+    for _ in range(16):
+        number, digit = divmod(number, len(ALPHABET))
+        text += ALPHABET[digit]
+    return text
 
 
 def checked_token(prefix: str) -> str:
