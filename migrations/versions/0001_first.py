@@ -91,6 +91,7 @@ def upgrade() -> None:
         sa.Column("is_enabled", sa.Boolean(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("deleted_at", UtcTime(), nullable=True),
+        sa.Column("models_count", sa.Integer(), nullable=False),
         sa.Column("refreshed_at", UtcTime(), nullable=True),
         sa.Column("refresh_started_at", UtcTime(), nullable=True),
         sa.Column("refresh_failure", sa.JSON(), nullable=True),

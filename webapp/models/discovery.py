@@ -10,7 +10,7 @@ from webapp.core import clock
 from webapp.core.database import claim, reading, writing
 from webapp.core.errors import CryptoError
 from webapp.core.runtime import runtime
-from webapp.models.model import DISCOVERED, SEED, Model, id_hash, searchable
+from webapp.models.model import DISCOVERED, SEED, Model, count_models, id_hash, searchable
 from webapp.providers.failure import failure_record, own_failure
 from webapp.providers.provider import Provider
 from webapp.upstream import list_models
@@ -84,6 +84,7 @@ def store_list(provider_id: int, found: ModelList) -> None:
                 if key not in seen and row.source == DISCOVERED:
                     row.vanished_at = row.vanished_at or clock.now()
         provider.refreshed_at = clock.now()
+        count_models(session, provider)
 
 
 def _update(row: Model, info: ModelInfo, provider: Provider, position: int) -> None:

@@ -4,7 +4,7 @@ import hashlib
 import unicodedata
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Select, Text, UniqueConstraint, select
+from sqlalchemy import JSON, ForeignKey, Select, Text, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship
 
 from webapp.accounts.user import User
@@ -72,6 +72,17 @@ def find_model(session: Session, user: User, model_pk: int) -> Model:
     if found is None:
         raise NotFoundError
     return found
+
+
+def count_models(session: Session, provider: Provider) -> None:
+    """Bring the provider's count up to date; to be called after any change of its models."""
+    session.flush()
+    provider.models_count = (
+        session.scalar(
+            select(func.count()).select_from(Model).where(Model.provider_id == provider.id, Model.vanished_at.is_(None))
+        )
+        or 0
+    )
 
 
 def models_of(session: Session, provider_id: int) -> list[Model]:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from webapp.core.database import db
 from webapp.models.discovery import start_refresh
 from webapp.models.forms import ModelForm
-from webapp.models.model import TYPED, Model, find_model, id_hash, models_of, searchable
+from webapp.models.model import TYPED, Model, count_models, find_model, id_hash, models_of, searchable
 from webapp.models.picker import search_models
 from webapp.providers.provider import Provider, find_own_provider, find_provider
 from webapp.web.render import fragment, go_to, page, wants_fragment
@@ -68,6 +68,7 @@ def create_model() -> Response:
         )
     )
     try:
+        count_models(db.session, provider)
         db.session.commit()
     except IntegrityError:
         db.session.rollback()

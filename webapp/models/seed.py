@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from webapp.models.model import SEED, Model, id_hash, searchable
+from webapp.models.model import SEED, Model, count_models, id_hash, searchable
 from webapp.providers.provider import Provider
 from webapp.providers.vendors import Vendor, vendors
 from webapp.settings.setting import read_setting, write_setting
@@ -32,6 +32,7 @@ def seed_providers(session: Session) -> None:
         session.add(provider)
         session.flush()
         session.add_all(_models(provider, template))
+        count_models(session, provider)
     if wanted:
         write_setting(session, SETTING, " ".join(sorted(seeded | {template.id for template in wanted})))
 

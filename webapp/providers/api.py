@@ -70,6 +70,7 @@ def _described(row: Provider, check: Check | None) -> dict[str, Any]:
         "api_key_masked": row.credential.hint if row.credential else None,
         "is_builtin": row.is_builtin,
         "enabled": row.is_enabled,
+        "models_count": row.models_count,
         "status": check.status if check else "untested",
     }
 

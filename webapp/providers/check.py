@@ -46,6 +46,11 @@ class Check(Record):
         return float(sum(rung["latency_ms"] or 0 for rung in self.rungs))
 
     @property
+    def first_token_ms(self) -> float | None:
+        """How long the streamed answer took to begin; None when it did not."""
+        return next((rung["detail"].get("first_token_ms") for rung in self.rungs if rung["name"] == "stream"), None)
+
+    @property
     def failed_rung(self) -> dict[str, Any] | None:
         """The first rung that was bad."""
         return next((rung for rung in self.rungs if rung["verdict"] == BAD), None)

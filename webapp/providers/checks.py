@@ -80,7 +80,10 @@ def stop_check(check: Check) -> None:
 
 
 def _all_waiting() -> list[dict[str, Any]]:
-    return [{"name": name, "verdict": "waiting", "latency_ms": None, "detail": {}, "failure": None, "exchange": None} for name in RUNGS]
+    return [
+        {"name": name, "verdict": "waiting", "latency_ms": None, "detail": {}, "failure": None, "exchange": None}
+        for name in RUNGS
+    ]
 
 
 def _record(rung: Rung) -> dict[str, Any]:

@@ -44,6 +44,7 @@ class Provider(Record):
     is_enabled: Mapped[bool] = mapped_column(default=True)
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    models_count: Mapped[int] = mapped_column(default=0)  # kept by `webapp.models`, so that the list need not count
     refreshed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     refresh_started_at: Mapped[datetime | None] = mapped_column(UtcTime)
     refresh_failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
