@@ -30,7 +30,8 @@ def serve(host: str | None, port: int | None) -> None:
     from webapp.serving import Server
 
     settings = _settings()
-    Server(replace(settings, host=host or settings.host, port=port or settings.port)).run()
+    server = Server(replace(settings, host=host or settings.host, port=port or settings.port))
+    _or_fail(server.run)
 
 
 @main.group()
@@ -92,7 +93,7 @@ def _app() -> "Flask":
 def _or_fail(call: Callable[[], Result]) -> Result:
     try:
         return call()
-    except JackfieldError as error:
+    except (JackfieldError, OSError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -1,12 +1,14 @@
 """create_app(): wires settings, database, checks, features and error pages together."""
 
 from flask import Flask
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp.core.background import Background
 from webapp.core.config import Settings
 from webapp.core.crypto import KeyRing, private_file
 from webapp.core.database import db, prepare_engine
+from webapp.core.errors import ConfigError
 from webapp.core.ids import random_text
 from webapp.core.paths import STATIC, TEMPLATES
 from webapp.core.runtime import Runtime, install_runtime
@@ -38,7 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     install_runtime(app, Runtime(settings, _key_ring(settings), Background(app, settings.threads), random_text(12)))
-    db.init_app(app)
+    _open_database(app)
     install_request_log(app)
     install_languages(app)
     install_security(app, settings)
@@ -46,8 +48,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     install_assets(app)
     install_errors(app)
     with app.app_context():
-        prepare_engine(db.engine)
-        upgrade(app)
         install_features(app)
     return app
 
@@ -56,6 +56,17 @@ def _key_ring(settings: Settings) -> KeyRing:
     if settings.encryption_keys:
         return KeyRing.parse(settings.encryption_keys)
     return KeyRing.from_file(settings.data_dir / "master.key")
+
+
+def _open_database(app: Flask) -> None:
+    try:
+        db.init_app(app)
+        with app.app_context():
+            prepare_engine(db.engine)
+            upgrade(app)
+    except (ArgumentError, DatabaseError, ModuleNotFoundError) as error:
+        reason = getattr(error, "orig", None) or error
+        raise ConfigError(f"The database cannot be used: {reason}. See JACKFIELD_DATABASE_URL.") from error
 
 
 def _engine_options(settings: Settings) -> dict[str, object]:

@@ -1,15 +1,26 @@
 """Serves the app with gunicorn: one process, many threads; Ctrl-C and SIGTERM end it cleanly."""
 
+import contextlib
+import fcntl
 import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import IO, Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import AppImportError
+from gunicorn.glogging import Logger
+from gunicorn.workers import gthread
 from gunicorn.workers.base import Worker
 
 from webapp.core.config import Settings
+from webapp.core.errors import ConfigError, JackfieldError
 
 CLOSING_SECONDS = 5.0  # for jobs to write down where they stood
+gthread.STOP_KEEPALIVE_LINGER = 0.5  # instead of 2 s: every open page keeps a connection, and Ctrl-C waits for it
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -18,6 +29,17 @@ class Server(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         super().__init__()
+
+    def run(self) -> None:
+        """Serve; raise ConfigError when the address or the SQLite database is taken."""
+        expect_free(self.settings.host, self.settings.port)
+        if not self.settings.sqlalchemy_url.startswith("sqlite"):
+            super().run()
+            return
+        with only_server(self.settings.data_dir) as lock:
+            # The master alone holds the lock: a worker that outlives it must not keep the next start out.
+            self.cfg.set("post_fork", lambda _arbiter, _worker: lock.close())
+            super().run()
 
     def load_config(self) -> None:
         """Set gunicorn's options (sources and reasons: README, Serving)."""
@@ -33,6 +55,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "keepalive": 5,
             "control_socket_disable": True,
             "loglevel": "warning",
+            "logger_class": Lines,
             "proc_name": "jackfield",
             "post_worker_init": announce,
             "worker_exit": close,
@@ -40,12 +63,47 @@ class Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """Make the app, in the worker."""
+        """Make the app, in the worker; a refusal ends the master, too."""
         from webapp.core.logs import set_up_logs
         from webapp.factory import create_app
 
         set_up_logs(self.settings.log_format)
-        return create_app(self.settings)
+        try:
+            return create_app(self.settings)
+        except (JackfieldError, OSError) as error:
+            raise AppImportError(f"Error: {error}") from error
+
+
+class Lines(Logger):  # type: ignore[misc]
+    """gunicorn's own log, without what follows a refused start: the reason was printed already."""
+
+    has_refused = False
+
+    def error(self, msg: str, *args: Any, **more: Any) -> None:
+        """Write the line, unless the worker has just ended because the app cannot be made."""
+        self.has_refused |= args[-1:] == (Arbiter.APP_LOAD_ERROR,)
+        if not self.has_refused:
+            super().error(msg, *args, **more)
+
+
+def expect_free(host: str, port: int) -> None:
+    """Raise ConfigError when nobody can listen there; gunicorn would try again and again."""
+    try:
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+    except OSError as error:
+        raise ConfigError(f"Cannot listen at {host}, port {port}: {error.strerror}.") from None
+
+
+@contextlib.contextmanager
+def only_server(folder: Path) -> Iterator[IO[str]]:
+    """Keep a second server off an SQLite database: it would take the first one's running answers for dead."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (folder / "serving.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"Another Jackfield serves {folder}. Stop it, or use another data folder.") from None
+        yield lock
 
 
 def announce(worker: Worker) -> None:
