@@ -21,6 +21,7 @@ from webapp.core.database import db
 from webapp.core.errors import ConflictError, NotFoundError
 from webapp.models.model import Model, find_model
 from webapp.web.render import fragment, go_to, page, wants_fragment
+from webapp.web.requests import record_id
 
 chat = Blueprint("chat", __name__)
 
@@ -76,7 +77,7 @@ def create_message(conversation_id: str) -> Response:
 def create_retry(run_id: int) -> Response:
     """Answer the same question again, with the same model or another one."""
     run = find_run(db.session, g.user, run_id)
-    model = _chosen_model(request.form.get("model") or str(run.model_pk or ""))
+    model = _chosen_model(request.form.get("model") or run.model_pk)
     if model is None:
         raise NotFoundError
     return _begin_again(run, model)
@@ -86,7 +87,7 @@ def create_retry(run_id: int) -> Response:
 def create_continuation(run_id: int) -> Response:
     """Go on where an answer was cut."""
     run = find_run(db.session, g.user, run_id)
-    model = _chosen_model(str(run.model_pk or ""))
+    model = _chosen_model(run.model_pk)
     if model is None or not run.can_continue:
         raise ConflictError(gettext("This answer cannot be continued."))
     return _begin_again(run, model, go_on=True)
@@ -95,7 +96,7 @@ def create_continuation(run_id: int) -> Response:
 @chat.post("/chat/model")
 def update_model() -> Response:
     """Choose the model of the next answer."""
-    model = find_model(db.session, g.user, request.form.get("model", 0, int))
+    model = find_model(db.session, g.user, request.form.get("model", 0, record_id))
     if conversation_id := request.form.get("conversation"):
         find_conversation(db.session, g.user, conversation_id).model_pk = model.id
         db.session.commit()
@@ -134,7 +135,7 @@ def create_restoration(conversation_id: str) -> Response:
 
 def _page(conversation: Conversation | None, status: int = 200, title_form: TitleForm | None = None) -> Response:
     turns = story(db.session, conversation.id, labels()) if conversation else []
-    model = conversation.model if conversation else None
+    model = _chosen_model(conversation.model_pk) if conversation else None
     return page(
         "chat/chat.html",
         status,
@@ -149,8 +150,12 @@ def _page(conversation: Conversation | None, status: int = 200, title_form: Titl
     )
 
 
-def _chosen_model(model_pk: str | None) -> Model | None:
-    return find_model(db.session, g.user, int(model_pk)) if model_pk and model_pk.isdecimal() else None
+def _chosen_model(model_pk: object) -> Model | None:
+    """None for a model that is not, or no longer, there: the page then asks for another one."""
+    try:
+        return find_model(db.session, g.user, record_id(str(model_pk)))
+    except (ValueError, NotFoundError):
+        return None
 
 
 def _composer_again(

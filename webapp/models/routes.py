@@ -13,6 +13,7 @@ from webapp.models.model import TYPED, Model, count_models, find_model, id_hash,
 from webapp.models.picker import search_models
 from webapp.providers.provider import Provider, find_own_provider, find_provider
 from webapp.web.render import fragment, go_to, page, wants_fragment
+from webapp.web.requests import record_id
 
 models = Blueprint("models", __name__)
 
@@ -22,10 +23,10 @@ SHOWN = 60
 @models.get("/models")
 def list_models() -> Response:
     """All models as a page, or one provider's as a section of its page."""
-    provider_id = request.args.get("provider", type=int)
+    provider_id = request.args.get("provider", type=record_id)
     if provider_id and wants_fragment():
         return _section(provider_id)
-    query, offset = request.args.get("q", ""), request.args.get("offset", 0, int)
+    query, offset = request.args.get("q", ""), request.args.get("offset", 0, record_id)
     choice = search_models(db.session, g.user, query, offset)
     if offset and wants_fragment():
         return fragment("models/_rows.html", choice=choice)
@@ -36,8 +37,8 @@ def list_models() -> Response:
 @models.get("/models/picker")
 def show_picker() -> Response:
     """The results of the picker dialog, as somebody types."""
-    choice = search_models(db.session, g.user, request.args.get("q", ""), request.args.get("offset", 0, int))
-    chosen = request.args.get("chosen", type=int)
+    choice = search_models(db.session, g.user, request.args.get("q", ""), request.args.get("offset", 0, record_id))
+    chosen = request.args.get("chosen", type=record_id)
     template = "models/_more.html" if choice.offset else "models/_options.html"
     return fragment(template, choice=choice, chosen=chosen)
 
@@ -45,7 +46,7 @@ def show_picker() -> Response:
 @models.post("/models/refreshes")
 def create_refresh() -> Response:
     """Read a provider's list again, in the background."""
-    provider = find_provider(db.session, g.user, request.args.get("provider", 0, int))
+    provider = find_provider(db.session, g.user, request.args.get("provider", 0, record_id))
     start_refresh(db.session, provider)
     return _section(provider.id)
 
@@ -53,7 +54,7 @@ def create_refresh() -> Response:
 @models.post("/models")
 def create_model() -> Response:
     """Add a model by its id, for providers whose list lacks it."""
-    provider = find_own_provider(db.session, g.user, request.args.get("provider", 0, int))
+    provider = find_own_provider(db.session, g.user, request.args.get("provider", 0, record_id))
     form = ModelForm()
     if not form.validate():
         return _section(provider.id, form, 422)

@@ -22,6 +22,7 @@ from webapp.providers.provider import delete_provider as mark_deleted
 from webapp.providers.vendors import vendor, vendors
 from webapp.upstream.addresses import AddressError, endpoints, normalise
 from webapp.web.render import fragment, go_to, page, wants_fragment
+from webapp.web.requests import record_id
 
 providers = Blueprint("providers", __name__)
 
@@ -149,7 +150,7 @@ def show_address() -> Response:
 @providers.get("/providers/headers/new")
 def new_header() -> Response:
     """One more row for a custom header."""
-    number = request.args.get("number", 0, int)
+    number = request.args.get("number", 0, record_id)
     row = HeaderForm(prefix=f"headers-{number}-")
     return fragment("providers/_header.html", row=row, number=number, is_last=True)
 

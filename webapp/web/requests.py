@@ -1,8 +1,10 @@
 """What is noted about every request: its id, and how long it took."""
 
 import logging
+import re
 
 from flask import Flask, Response, g, request
+from werkzeug.routing import IntegerConverter, ValidationError
 
 from webapp.core import clock
 from webapp.core.ids import random_text
@@ -12,8 +14,27 @@ log = logging.getLogger("webapp.requests")
 QUIET_ENDPOINTS = frozenset({"static", "health.show_liveness", "health.show_readiness"})
 
 
+def record_id(text: str) -> int:
+    """Read an id or a count from an address or a form; raise ValueError for what no column of a database can hold."""
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise ValueError
+    return int(text)
+
+
+class RecordId(IntegerConverter):
+    """An id in a path; one that cannot be is not found."""
+
+    def to_python(self, value: str) -> int:
+        """Return the id."""
+        try:
+            return record_id(value)
+        except ValueError:
+            raise ValidationError from None
+
+
 def install_request_log(app: Flask) -> None:
     """Give each request an id, echoed in `x-request-id`, and write one log line when it is answered."""
+    app.url_map.converters["int"] = RecordId
 
     @app.before_request
     def begin() -> None:
