@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -183,7 +184,12 @@ class Server:
 
     @property
     def setup_url(self) -> str:
-        return next(line.strip() for line in self.output if "/setup?token=" in line)
+        """The link for the first account; it is printed just after the address."""
+        while self.process.poll() is None:
+            if found := re.search(r"\S+/setup\?token=\S+", "".join(self.output)):
+                return found[0]
+            time.sleep(0.01)
+        raise AssertionError("".join(self.output))
 
     def stop(self, number: int = 15) -> int:
         self.process.send_signal(number)

@@ -17,6 +17,7 @@ from webapp.providers.forms import ProviderForm, checked_input
 from webapp.providers.provider import Provider, find_own_provider, find_provider
 from webapp.upstream.addresses import host_port
 from webapp.web.render import fragment, go_to, page, wants_fragment
+from webapp.web.requests import record_id
 from webapp.web.sse import HEARTBEAT, event, event_stream
 
 checks = Blueprint("checks", __name__)
@@ -43,7 +44,7 @@ def create_check(provider_id: int) -> Response:
 @checks.post("/providers/checks")
 def create_draft_check() -> Response:
     """Test what is typed in the form; nothing is saved, and the key is gone when the test ends."""
-    provider_id = request.form.get("provider_id", type=int)
+    provider_id = request.form.get("provider_id", type=record_id)
     provider = find_own_provider(db.session, g.user, provider_id) if provider_id else None
     form = ProviderForm(is_address_fixed=bool(provider and provider.is_builtin))
     wanted = checked_input(form, g.user, provider)
@@ -106,6 +107,7 @@ def _events(check_id: int) -> Iterator[str]:
             spoke = clock.monotonic()
             yield HEARTBEAT
         if is_over:
+            yield event("", name="over")  # else the browser would connect again, as after a cut
             return
 
 
