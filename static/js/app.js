@@ -32,11 +32,12 @@ function openPicker(url) {
   const dialog = picker();
   if (!dialog || dialog.open) return;
   dialog.dataset.url = url;
+  dialog.removeAttribute('data-enter');
   dialog.showModal();
-  const search = find('#picker-search');
-  search.value = '';
+  const search = Object.assign(find('#picker-search'), { value: '' });
   search.focus();
   find('#chosen-for-picker').value = find('#chosen-model')?.value ?? '';
+  htmx.process(dialog); // somebody may be faster than htmx, which begins when the page is loaded
   htmx.trigger(search, 'picker-opened');
 }
 
@@ -59,6 +60,13 @@ function mark(option) {
   option.scrollIntoView({ block: 'nearest' });
 }
 
+// Enter before the results are there waits for them, so that it never takes one of an older search.
+function chooseMarked() {
+  const isStale = find('#picker-list').dataset.query !== find('#picker-search').value;
+  picker().toggleAttribute('data-enter', isStale);
+  if (!isStale) choose(find('#picker .at'));
+}
+
 document.addEventListener('keydown', (event) => {
   const dialog = picker();
   if (dialog?.open) {
@@ -66,25 +74,19 @@ document.addEventListener('keydown', (event) => {
     const group = options[at]?.closest('[role=group]'), next = group?.nextElementSibling;
     if (event.key === 'ArrowDown') mark((event.ctrlKey && next && find('[role=option]', next)) || options[Math.min(at + 1, options.length - 1)]);
     else if (event.key === 'ArrowUp') mark(options[Math.max(at - 1, 0)]);
-    else if (event.key === 'Enter') choose(options[Math.max(at, 0)]);
+    else if (event.key === 'Enter' && !event.isComposing) chooseMarked();
     else return;
     return event.preventDefault();
   }
-  const typing = event.target.matches('input, textarea, select, [contenteditable]');
-  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'j') {
-    event.preventDefault();
-    find('#pick [data-picker]')?.click();
-  } else if (event.altKey && event.key.toLowerCase() === 'n') {
-    find('#new-chat')?.click();
-  } else if (event.key === '/' && !typing) {
-    const search = find('input[type=search]:not(dialog *)');
-    if (search) { event.preventDefault(); search.focus(); }
-  } else if (event.key === 'Escape' && !find('dialog[open], [popover]:popover-open')) {
-    find('#composer-stop')?.click();
-  } else if (event.target.matches('[data-composer]') && event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
-    event.preventDefault(); // a method editor for Vietnamese or Chinese ends its word with Enter too
-    find('#send')?.click();
-  }
+  const typing = event.target.matches('input, textarea, select, [contenteditable]'), search = find('input[type=search]:not(dialog *)');
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === 'j') find('#pick [data-picker]')?.click();
+  else if (event.altKey && event.key.toLowerCase() === 'n') find('#new-chat')?.click();
+  else if (event.key === '/' && !typing && search) search.focus();
+  else if (event.key === 'Escape' && !find('dialog[open], [popover]:popover-open')) find('#composer-stop')?.click();
+  // A method editor for Vietnamese or Chinese ends its word with Enter too.
+  else if (event.target.matches('[data-composer]') && event.key === 'Enter' && !event.shiftKey && !event.isComposing) find('#send')?.click();
+  else return;
+  event.preventDefault();
 });
 
 // A swap keeps the reader where they are: at the end, if that is where they were.
@@ -94,7 +96,8 @@ let wasAtEnd = false; // between the two halves of one swap
 document.addEventListener('htmx:before:swap', () => { wasAtEnd = atEnd(); });
 document.addEventListener('htmx:after:swap', (event) => {
   if (wasAtEnd) page.scrollTop = page.scrollHeight;
-  if (find('#picker')?.open && !find('#picker .at')) mark(find('#picker [role=option][aria-selected=true]') ?? find('#picker [role=option]'));
+  if (picker()?.open && !find('#picker .at')) mark(find(find('#picker-search').value ? '#picker [role=option]' : '#picker [aria-selected=true]') ?? find('#picker [role=option]'));
+  if (picker()?.matches('[open][data-enter]')) chooseMarked();
   if (event.detail.ctx?.response?.status === 422) find('[aria-invalid=true]')?.focus();
   for (const thought of document.querySelectorAll('.thought:not(:empty)')) thought.parentElement.hidden = !thought.textContent;
   for (const toast of document.querySelectorAll('[data-toast]:not([data-timed])')) expire(toast);
@@ -112,5 +115,6 @@ function expire(toast) {
 }
 
 if (find('#log .msg') && !location.hash) page.scrollTop = page.scrollHeight;
+if (matchMedia('(pointer: fine)').matches && !location.hash) find('[data-composer]')?.focus(); // a finger wants the tab bar first
 document.querySelectorAll('[data-toast]').forEach(expire);
 if (location.hash) find(location.hash)?.focus();
