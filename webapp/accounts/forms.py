@@ -2,18 +2,18 @@
 
 from flask_babel import gettext, lazy_gettext
 from wtforms import PasswordField, RadioField, SelectField, StringField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, Length, ValidationError
 
 from webapp.accounts.user import LANGUAGES, PASSWORD_LONGEST, PASSWORD_SHORTEST, THEMES
 from webapp.web.forms import Form, no_control_characters, strip
 
-required = InputRequired(lazy_gettext("Fill this in."))
+required = DataRequired(lazy_gettext("Fill this in."))
 
 
 class SignInForm(Form):
     """Email or user name, and the password."""
 
-    email = StringField(lazy_gettext("Email or user name"), [required, Length(max=200)], [strip])
+    email = StringField(lazy_gettext("Email or user name"), [required, Length(max=200), no_control_characters], [strip])
     password = PasswordField(lazy_gettext("Password"), [required])
 
 

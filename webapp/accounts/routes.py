@@ -1,14 +1,16 @@
 """Set-up, sign-in and sign-out, and the page of one's own account."""
 
+import re
+
 from flask import Blueprint, Response, abort, g, request, session, url_for
 from flask_babel import gettext
 
 from webapp.accounts.forms import LookForm, PasswordForm, SetupForm, SignInForm
 from webapp.accounts.session import SignInSession, end_sessions, sessions_of, sign_in, sign_out
 from webapp.accounts.setup import create_first_admin, is_setup_token
-from webapp.accounts.throttle import forget_failures, note_failure, seconds_to_wait
+from webapp.accounts.throttle import forget_tries, note_try, seconds_to_wait
 from webapp.accounts.user import find_user, has_admin, password_matches
-from webapp.core.database import db
+from webapp.core.database import db, writing
 from webapp.core.errors import NotFoundError
 from webapp.web.guard import public
 from webapp.web.i18n import LANGUAGES, current_language
@@ -68,16 +70,17 @@ def create_session() -> Response:
     if not form.validate():
         return page("accounts/login.html", 422, form=form)
     email, address = form.email.data, request.remote_addr or ""
-    if wait := seconds_to_wait(db.session, email, address):
+    with writing() as own:  # counted before it is looked at, so that many at once are not taken for one
+        wait = seconds_to_wait(own, email, address)
+        left = 0 if wait else note_try(own, email, address)
+    if wait:
         response = page("accounts/login.html", 429, form=form, wait=wait)
         response.headers["Retry-After"] = str(wait)
         return response
     user = find_user(db.session, email)
     if not password_matches(user, form.password.data) or user is None or user.is_disabled:
-        left = note_failure(db.session, email, address)
-        db.session.commit()
         return page("accounts/login.html", 422, form=form, is_refused=True, left=left)
-    forget_failures(db.session, email, address)
+    forget_tries(db.session, email, address)
     sign_in(user)
     return go_to(_own_path(request.args.get("next")))
 
@@ -165,5 +168,6 @@ def _account_page(
 
 def _own_path(target: str | None) -> str:
     """Return the wanted page if it is one of ours, else the start page."""
-    is_ours = target and target.startswith("/") and not target.startswith(("//", "/\\")) and "\\" not in target
+    # Browsers drop tabs and line breaks and take a backslash for a slash: `/<tab>/host` is another site.
+    is_ours = target and re.fullmatch(r"/(?![/\\])[^\\]*", target) and target.isprintable()
     return target if is_ours and target else "/"

@@ -45,10 +45,10 @@ def seconds_to_wait(session: Session, email: str, address: str) -> int:
     return max([0, *(int(wait) + 1 for wait in waits if wait > 0)])
 
 
-def note_failure(session: Session, email: str, address: str) -> int:
-    """Write down a wrong password and return how many tries are left before a pause; forget the old ones."""
+def note_try(session: Session, email: str, address: str) -> int:
+    """Write a try down as failed and return how many are left before a pause; forget the old ones."""
     session.execute(delete(FailedSignIn).where(FailedSignIn.at < clock.now() - WINDOW))
-    session.add(FailedSignIn(account=normal_email(email)[:200], address=address))
+    session.add(FailedSignIn(account=normal_email(email), address=address))
     session.flush()
     failed = session.scalar(
         select(func.count()).where(FailedSignIn.account == normal_email(email), FailedSignIn.address == address)
@@ -56,7 +56,7 @@ def note_failure(session: Session, email: str, address: str) -> int:
     return max(0, TRIES_HERE - (failed or 0))
 
 
-def forget_failures(session: Session, email: str, address: str) -> None:
+def forget_tries(session: Session, email: str, address: str) -> None:
     """A right password wipes the slate for this account at this address."""
     session.execute(
         delete(FailedSignIn).where(FailedSignIn.account == normal_email(email), FailedSignIn.address == address)

@@ -3,7 +3,7 @@
 import ipaddress
 import socket
 
-from flask import Flask, Response, abort, g, request
+from flask import Flask, Response, abort, request
 from flask.sessions import SecureCookieSessionInterface
 from flask_wtf.csrf import CSRFProtect
 
@@ -65,7 +65,7 @@ def install_security(app: Flask, settings: Settings) -> None:
             response.headers.setdefault(name, value)
         if request.is_secure:
             response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
-        if g.get("user") is not None and request.endpoint != "static":
+        if request.endpoint != "static":
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 
