@@ -1,4 +1,4 @@
-"""Any number of readers follow one answer: whoever comes, leaves, comes back or never reads sees the same or harms none."""
+"""Any number of readers follow one answer: whoever leaves, comes back or never reads sees the same or harms none."""
 
 import re
 import threading

@@ -2,7 +2,7 @@
 
 from flask_babel import gettext, lazy_gettext
 from wtforms import HiddenField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, ValidationError
+from wtforms.validators import DataRequired, Length, ValidationError
 
 from webapp.chat.conversation import LONGEST_TITLE
 from webapp.chat.message import LONGEST_TEXT
@@ -44,6 +44,6 @@ class TitleForm(Form):
 
     title = StringField(
         lazy_gettext("Title"),
-        [InputRequired(lazy_gettext("Give it a title.")), Length(max=LONGEST_TITLE * 2), no_control_characters],
+        [DataRequired(lazy_gettext("Give it a title.")), Length(max=LONGEST_TITLE * 2), no_control_characters],
         [strip],
     )

@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext
 from wtforms import StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 
 from webapp.web.forms import Form, no_control_characters
 
@@ -13,7 +13,7 @@ class ModelForm(Form):
     model_id = StringField(
         lazy_gettext("Model id"),
         [
-            InputRequired(lazy_gettext("Type the id as the provider writes it.")),
+            DataRequired(lazy_gettext("Type the id as the provider writes it.")),
             Length(max=2000),
             no_control_characters,
         ],

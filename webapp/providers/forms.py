@@ -6,7 +6,7 @@ from typing import Any
 from flask_babel import gettext, lazy_gettext
 from wtforms import BooleanField, FieldList, FormField, HiddenField, PasswordField, RadioField, StringField
 from wtforms import Form as PlainForm
-from wtforms.validators import InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from webapp.accounts.user import User
 from webapp.core.database import db
@@ -74,7 +74,7 @@ class ProviderForm(Form):
     vendor = HiddenField()
     name = StringField(
         lazy_gettext("Name"),
-        [InputRequired(lazy_gettext("Give it a name.")), Length(max=LONGEST_NAME), no_control_characters],
+        [DataRequired(lazy_gettext("Give it a name.")), Length(max=LONGEST_NAME), no_control_characters],
         [strip],
     )
     base_url = StringField(lazy_gettext("Base URL"), [no_control_characters], [strip])
