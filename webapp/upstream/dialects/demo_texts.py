@@ -72,7 +72,7 @@ VIETNAMESE: Final = Texts(
     ),
     tour=r"""## Xin chào từ bản dùng thử
 
-Câu trả lời này được **viết sẵn** và truyền từ chính máy chủ của bạn: không cần khóa, không cần mạng, không tốn phí.
+Câu trả lời này được **viết sẵn** và truyền từ chính máy chủ của bạn: không cần khoá, không cần mạng, không tốn phí.
 Nó cho thấy các câu trả lời ở đây trông như thế nào.
 
 - *Nhấn mạnh*, `mã trong dòng` và [liên kết](https://example.com)
@@ -104,7 +104,7 @@ Công thức nằm trong dòng, như $e^{i\pi} + 1 = 0$, hoặc đứng riêng:
 
 $$\int_{-\infty}^{\infty} e^{-x^2}\,dx = \sqrt{\pi}$$
 
-Để trò chuyện với một mô hình thật, hãy mở **Nhà cung cấp**, chọn một nơi, dán khóa và bấm *Kiểm tra*.
+Để trò chuyện với một mô hình thật, hãy mở **Nhà cung cấp**, chọn một nơi, dán khoá và bấm *Kiểm tra*.
 """,
     slow_opening="Câu trả lời này cố ý chậm. Hãy tải lại trang, mở thẻ thứ hai hoặc bấm **Dừng**: không mất chữ nào.",
     slow_line="Dòng thứ {number} hiện ra từng chữ một, khoảng bốn chữ mỗi giây.",
@@ -118,7 +118,7 @@ CHINESE: Final = Texts(
     ),
     tour=r"""## 来自演示的问候
 
-这段回答是**预先写好**的，由您自己的服务器逐字发送：不需要密钥，不需要网络，也没有费用。
+这段回答是**预先写好**的，由你自己的服务器逐字发送：不需要密钥，不需要网络，也没有费用。
 它展示这里的回答是什么样子。
 
 - *强调*、`行内代码`和[链接](https://example.com)
@@ -143,7 +143,7 @@ print(greet("Jackfield"))
 | 模型 | 用途 | 速度 |
 |---|---|---:|
 | `demo-tour` | 展示所有元素 | 每秒 40 |
-| `demo-echo` | 重复您的话 | 每秒 60 |
+| `demo-echo` | 重复你的话 | 每秒 60 |
 | `demo-slow` | 慢慢回答，适合试用**停止** | 每秒 4 |
 
 公式可以在行内，如 $e^{i\pi} + 1 = 0$，也可以单独成行：
