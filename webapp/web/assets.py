@@ -33,12 +33,11 @@ def install_assets(app: Flask) -> None:
         if response.mimetype not in COMPRESSED_TYPES or response.status_code not in (200, 422):
             return response
         response.vary.add("Accept-Encoding")
-        if (response.is_streamed and request.endpoint != "static") or "gzip" not in request.headers.get(
-            "Accept-Encoding", ""
-        ):
+        if (response.is_streamed and request.endpoint != "static") or not request.accept_encodings["gzip"]:
             return response
         if request.endpoint == "static":
             path = STATIC / (request.view_args or {})["filename"]
+            response.close()  # the opened file is not what is sent
             response.direct_passthrough = False
             body = _gzipped_file(path, path.stat().st_mtime_ns)
         else:
