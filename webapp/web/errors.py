@@ -2,12 +2,13 @@
 
 import logging
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, g, jsonify, request
 from flask_babel import gettext, lazy_gettext
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
+from webapp.core.database import release
 from webapp.core.errors import BusyError, ConflictError, ForbiddenError, NotFoundError
 from webapp.core.logs import request_id
 from webapp.web.render import fragment, page, wants_fragment
@@ -39,18 +40,25 @@ TEXTS = {
 
 def install_errors(app: Flask) -> None:
     """Register one handler for each kind of error."""
-    app.register_error_handler(HTTPException, lambda error: _answer(error.code or 500, _own_words(error)))
+    app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(CSRFError, _page_is_old)
     app.register_error_handler(NotFoundError, lambda error: _answer(404))
     app.register_error_handler(ForbiddenError, lambda error: _answer(403, str(error)))
     app.register_error_handler(ConflictError, lambda error: _answer(409, str(error)))
     app.register_error_handler(BusyError, lambda error: _answer(503))
     app.register_error_handler(OperationalError, _database_failed)
-    app.register_error_handler(500, lambda error: _answer(500))
+    app.register_error_handler(500, lambda error: _answer_without_database(500))
 
 
 def _page_is_old(error: CSRFError) -> Response:
     return _answer(400, gettext("This page is too old, or you signed in elsewhere. Copy what you typed and reload."))
+
+
+def _refused(error: HTTPException) -> Response:
+    response = _answer(error.code or 500, _own_words(error))
+    if allowed := dict(error.get_headers()).get("Allow"):
+        response.headers["Allow"] = allowed
+    return response
 
 
 def _own_words(error: HTTPException) -> str:
@@ -60,7 +68,14 @@ def _own_words(error: HTTPException) -> str:
 
 def _database_failed(error: OperationalError) -> Response:
     log.error("The database failed", exc_info=error)
-    return _answer(507)
+    return _answer_without_database(507)
+
+
+def _answer_without_database(status: int) -> Response:
+    """The page of an error must not ask a database that fails who reads it."""
+    release()
+    g.user = None
+    return _answer(status)
 
 
 def _answer(status: int, text: str = "") -> Response:
