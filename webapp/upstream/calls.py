@@ -1,17 +1,20 @@
-"""Whole calls: the model list, and an answer in one piece. Every fault leaves here as an UpstreamError."""
+"""Whole calls: the model list, an answer in one piece, embeddings. Every fault leaves here as an UpstreamError."""
 
 import functools
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from webapp.upstream.brake import Brake, Fault, Stopped
-from webapp.upstream.classify import RequestKind, error_from, error_from_transport
+from webapp.upstream.classify import RequestKind, error_from, error_from_transport, is_error
 from webapp.upstream.dialects import DIALECTS, Call, demo
+from webapp.upstream.dialects.call import json_call
 from webapp.upstream.failures import Exchange, UpstreamError, failure
 from webapp.upstream.messages import ChatRequest, ModelList, Reply
 from webapp.upstream.redact import forms, redact, remove
 from webapp.upstream.repair import mended
+from webapp.upstream.shapes import as_dict, loads
 from webapp.upstream.target import Target
 from webapp.upstream.transport import Sent, pool, send
 
@@ -93,6 +96,20 @@ def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evid
     return reply, functools.partial(sent.exchange, body)
 
 
+def embed(target: Target, fields: dict[str, Any], brake: Brake) -> dict[str, Any]:
+    """Return the answer of an OpenAI-type server to POST /embeddings as it is. Raises UpstreamError and Stopped."""
+    sent, body = _fetch(target, json_call("/embeddings", fields, False), brake, "chat")
+    try:
+        answer = as_dict(loads(remove(body.decode("utf-8", "replace"), forms(sent.head.secrets)).encode()))
+    except ValueError:
+        answer = {}
+    if is_error(answer):
+        raise with_evidence(error_from(200, {}, answer, target), sent, body)
+    if not isinstance(answer.get("data"), list):
+        raise with_evidence(failure("bad_response", "the answer holds no vectors"), sent, body)
+    return answer
+
+
 def is_demo(target: Target) -> bool:
     """Tell whether this provider needs no network."""
     return target.dialect == "demo"
@@ -137,6 +154,8 @@ def scrub(reply: Reply, secrets: tuple[str, ...]) -> None:
     """Take the call's own secrets out of an answer that repeats them, however it was cut into pieces."""
     spellings = forms(secrets)
     reply.text, reply.reasoning = remove(reply.text, spellings), remove(reply.reasoning, spellings)
+    for call in reply.tool_calls:
+        call.arguments = remove(call.arguments, spellings)
 
 
 def _fetch(target: Target, call: Call, brake: Brake, kind: RequestKind) -> tuple[Sent, bytes]:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 from webapp.upstream.answer import Answer, Overdue
 from webapp.upstream.brake import Brake, Fault, Stopped
@@ -24,7 +24,7 @@ class AnswerStream(Protocol):
 
     Nothing is sent before `open()` or the first piece is asked for. Errors up to the head of the answer are raised as
     UpstreamError; later ones stand in `reply.error`, with the text so far. A parameter that is refused by name is
-    repaired once; `reply.details["repair"]` then says how.
+    repaired once; `reply.details["repair"]` then says how, as soon as the head is there.
     """
 
     first_piece_ms: float | None  # since the request was sent
@@ -61,7 +61,6 @@ class _WireStream:
         self._kept = b""
         self._is_clean = False
         self._final: Reply | None = None
-        self._repair: dict[str, Any] | None = None
 
     @property
     def reply(self) -> Reply:
@@ -78,9 +77,12 @@ class _WireStream:
             return
         self._started = time.perf_counter()
         try:
-            self._sent, self._repair = mended(self._request, self._send)
+            self._sent, repair = mended(self._request, self._send)
         except Stopped:
             self._decoder.stop()
+            return
+        if repair:
+            self._decoder.reply.details["repair"] = repair
 
     def __iter__(self) -> Iterator[Piece]:
         self.open()
@@ -132,7 +134,6 @@ class _WireStream:
         else:
             sent.answer.close()
         self._final = self._decoder.reply
-        self._final.details |= {"repair": self._repair} if self._repair else {}
         scrub(self._final, sent.head.secrets)
         if self._final.error:
             with_evidence(self._final.error, sent, self._kept)
