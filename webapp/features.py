@@ -6,11 +6,12 @@ from webapp.accounts.routes import accounts
 from webapp.accounts.session import load_user
 from webapp.chat.routes import chat
 from webapp.chat.run_routes import runs
-from webapp.core.database import writing
+from webapp.core.database import take_turns, writing
 from webapp.core.runtime import runtime
 from webapp.models.discovery import store_list
 from webapp.models.routes import models
 from webapp.models.seed import seed_providers
+from webapp.openai_api.routes import v1
 from webapp.providers import checks as connection_checks
 from webapp.providers.address_routes import addresses
 from webapp.providers.api import api
@@ -29,12 +30,14 @@ def install_features(app: Flask) -> None:
     """Register every door. Called once, inside the app context, with the database up to date."""
     parts = runtime()
     with writing() as session:
+        take_turns(session.connection())
         check_key_ring(session, parts.key_ring)
         seed_providers(session)
     connection_checks.keep_models = store_list
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
-    for blueprint in (health, accounts, settings, providers, addresses, checks, models, chat, runs, api):
+    for blueprint in (health, accounts, settings, providers, addresses, checks, models, chat, runs, api, v1):
         app.register_blueprint(blueprint)
     csrf.exempt(api)  # the guard asks for the token of a browser, not of a program
+    csrf.exempt(v1)  # takes tokens only, never a browser's cookie

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relations
 
 from webapp.accounts.user import User
 from webapp.core import clock
-from webapp.core.database import Record, UtcTime, writing
+from webapp.core.database import Record, UtcTime, reading, writing
+from webapp.core.errors import NotFoundError
 from webapp.core.ids import checked_token, is_checked_token
 
 PREFIX = "jf"
@@ -32,25 +33,47 @@ class ApiToken(Record):
     used_at: Mapped[datetime | None] = mapped_column(UtcTime)
     user: Mapped[User] = relationship()
 
+    @property
+    def is_expired(self) -> bool:
+        """Whether its last day is over."""
+        return self.expires_at is not None and self.expires_at < clock.now()
 
-def token_user(session: Session, text: str, scope: str) -> User | None:
-    """Return whose token this is, if it is valid for `scope`; a malformed one costs no query. Notes its use."""
+    @property
+    def is_live(self) -> bool:
+        """Whether it opens anything: a disabled user's tokens do not."""
+        return not self.is_expired and not self.user.is_disabled
+
+
+def valid_token(session: Session, text: str, scope: str) -> ApiToken | None:
+    """Return the token with this text, if it is valid for `scope`; a malformed one costs no query. Notes its use."""
     if not is_checked_token(PREFIX, text):
         return None
     row = session.scalar(
         select(ApiToken).options(joinedload(ApiToken.user)).where(ApiToken.token_hash == _hash(text)).limit(1)
     )
-    if row is None or scope not in row.scopes or row.user.is_disabled:
-        return None
-    if row.expires_at and row.expires_at < clock.now():
+    if row is None or scope not in row.scopes or not row.is_live:
         return None
     if row.used_at is None or clock.now() - row.used_at > USED_EVERY:
         with writing() as own:
             own.execute(update(ApiToken).where(ApiToken.id == row.id).values(used_at=clock.now()))
-    return row.user
+    return row
 
 
-def create_token(session: Session, user: User, name: str, scopes: tuple[str, ...] = ("chat",)) -> str:
+def is_token_live(token_id: int) -> bool:
+    """Tell whether a token may still be used: long streams ask now and then."""
+    with reading() as session:
+        row = session.get(ApiToken, token_id)
+        return row is not None and row.is_live
+
+
+def create_token(
+    session: Session,
+    user: User,
+    name: str,
+    scopes: tuple[str, ...] = ("chat",),
+    *,
+    expires_at: datetime | None = None,
+) -> str:
     """Add a token and return its text, which cannot be had again."""
     token = checked_token(PREFIX)
     session.add(
@@ -60,9 +83,25 @@ def create_token(session: Session, user: User, name: str, scopes: tuple[str, ...
             hint=f"{PREFIX}_…{token[-4:]}",
             token_hash=_hash(token),
             scopes=list(scopes),
+            expires_at=expires_at,
         )
     )
     return token
+
+
+def tokens_of(session: Session, user: User) -> list[ApiToken]:
+    """Return the user's tokens, the newest first."""
+    return list(
+        session.scalars(select(ApiToken).where(ApiToken.user_id == user.id).order_by(ApiToken.created_at.desc()))
+    )
+
+
+def delete_token(session: Session, user: User, token_id: int) -> None:
+    """Revoke one of the user's own tokens; raise NotFoundError for anybody else's."""
+    row = session.get(ApiToken, token_id)
+    if row is None or row.user_id != user.id:
+        raise NotFoundError
+    session.delete(row)
 
 
 def _hash(token: str) -> str:

@@ -8,7 +8,7 @@ from flask import session as cookie
 from sqlalchemy import ForeignKey, Text, delete, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
-from webapp.accounts.api_token import token_user
+from webapp.accounts.api_token import valid_token
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime, db, reading, writing
@@ -67,9 +67,10 @@ def sign_out() -> None:
 def load_user() -> User | None:
     """Return who makes this request; their session is kept in `g.session`. A disabled user is nobody."""
     g.session = None
+    if request.path.startswith("/v1/"):  # never by a cookie
+        return _token_user(_bearer() or "", "chat")
     if request.path.startswith("/api/") and (bearer := _bearer()):
-        g.is_token_request = True
-        return token_user(db.session, bearer, "manage")
+        return _token_user(bearer, "manage")
     token = cookie.get("token")
     if not token:
         return None
@@ -105,6 +106,13 @@ def sessions_of(user: User) -> list[SignInSession]:
 def end_sessions(session: Session, user_id: int, *, keep: int | None = None) -> None:
     """End all sessions of a user, but for one if given."""
     session.execute(delete(SignInSession).where(SignInSession.user_id == user_id, SignInSession.id != (keep or 0)))
+
+
+def _token_user(text: str, scope: str) -> User | None:
+    g.is_token_request = True
+    token = valid_token(db.session, text, scope)
+    g.token_id = token.id if token else None
+    return token.user if token else None
 
 
 def _bearer() -> str | None:

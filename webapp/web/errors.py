@@ -1,14 +1,15 @@
 """Turns errors into answers: a page, a notice for htmx, or JSON for programs."""
 
 import logging
+from typing import Any
 
 from flask import Flask, Response, g, jsonify, request
 from flask_babel import gettext, lazy_gettext
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 
-from webapp.core.database import release
+from webapp.core.database import db, release
 from webapp.core.errors import BusyError, ConflictError, ForbiddenError, NotFoundError
 from webapp.core.logs import request_id
 from webapp.web.render import fragment, page, wants_fragment
@@ -36,6 +37,7 @@ TEXTS = {
         lazy_gettext("The disk may be full or the database locked. Nothing was changed; try again."),
     ),
 }
+OPENAI_TYPES = {403: "permission_error", 429: "requests"}  # all others follow from the first digit
 
 
 def install_errors(app: Flask) -> None:
@@ -46,8 +48,22 @@ def install_errors(app: Flask) -> None:
     app.register_error_handler(ForbiddenError, lambda error: _answer(403, str(error)))
     app.register_error_handler(ConflictError, lambda error: _answer(409, str(error)))
     app.register_error_handler(BusyError, lambda error: _answer(503))
+    app.register_error_handler(DataError, _cannot_be_stored)
     app.register_error_handler(OperationalError, _database_failed)
     app.register_error_handler(500, lambda error: _answer_without_database(500))
+
+
+def openai_error(status: int, message: str, code: str | None = None, param: str | None = None) -> Response:
+    """Answer with OpenAI's error body, which its SDKs turn into their own exceptions."""
+    response = jsonify(openai_error_body(status, message, code, param))
+    response.status_code = status
+    return response
+
+
+def openai_error_body(status: int, message: str, code: str | None, param: str | None = None) -> dict[str, Any]:
+    """Return the body of an error, also for one inside a stream."""
+    kind = OPENAI_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
 def _page_is_old(error: CSRFError) -> Response:
@@ -64,6 +80,12 @@ def _refused(error: HTTPException) -> Response:
 def _own_words(error: HTTPException) -> str:
     """The text given to abort(), but not Werkzeug's stock English."""
     return error.description or "" if error.description != type(error).description else ""
+
+
+def _cannot_be_stored(_error: DataError) -> Response:
+    """PostgreSQL refuses NUL wherever it comes: forms say so beside the field, this is for all the rest."""
+    db.session.rollback()
+    return _answer(422, gettext("This holds characters that cannot be stored."))
 
 
 def _database_failed(error: OperationalError) -> Response:
@@ -83,6 +105,8 @@ def _answer(status: int, text: str = "") -> Response:
     if request.path.startswith("/api/"):
         response = jsonify({"error": text or str(title)})
         response.status_code = status
+    elif request.path.startswith("/v1/"):
+        response = openai_error(status, text or f"{title}. {explanation}", "invalid_api_key" if status == 401 else None)
     elif wants_fragment():
         response = fragment(
             "_alert.html", status=status, code=status, title=title, text=text or explanation, number=request_id.get()

@@ -50,7 +50,7 @@ def install_guard(app: Flask, load_user: Callable[[], Any]) -> None:
 
 
 def _ask_to_sign_in() -> Response:
-    if request.path.startswith("/api/"):
+    if request.path.startswith(("/api/", "/v1/")):
         abort(401, "Send a valid token: Authorization: Bearer jf_…")
     here = request.full_path.rstrip("?") if request.method == "GET" and "HX-Request" not in request.headers else None
     login = url_for("accounts.new_session", next=here)

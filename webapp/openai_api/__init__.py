@@ -1,0 +1,1 @@
+"""Our own OpenAI-compatible API: every model connected here, under one address and one token."""

@@ -1,0 +1,66 @@
+"""Finds the model that a program names: `<provider slug>/<model id>`, or the id alone when only one provider has it."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.accounts.user import User
+from webapp.models.model import Model, id_hash, visible_models
+from webapp.openai_api.schema import RequestError
+from webapp.providers.provider import Provider, visible_providers
+
+LISTED_KINDS = ("chat", "embedding")
+
+
+def find_named_model(session: Session, user: User, name: str) -> Model:
+    """Load the model that is meant. Raises RequestError: 404 for an unknown one, 400 for one of several."""
+    slug, _, rest = name.partition("/")
+    rows = session.scalars(visible_models(user).where(Model.id_hash.in_([id_hash(name), id_hash(rest)]))).all()
+    whole = [row for row in rows if row.provider.slug == slug and row.model_id == rest]
+    bare = [row for row in rows if row.model_id == name]
+    found = [row for row in whole or bare if row.provider.is_usable]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        choices = ", ".join(sorted(f"'{qualified(row)}'" for row in found))
+        raise RequestError(
+            f"Several providers have the model '{name}'. Name one of them: {choices}.",
+            param="model",
+            code="model_ambiguous",
+        )
+    reason = "is at a provider that is switched off or has no key" if whole or bare else "does not exist"
+    raise RequestError(
+        f"The model '{name}' {reason}, or you do not have access to it.",
+        param="model",
+        code="model_not_found",
+        status=404,
+    )
+
+
+def qualified(model: Model) -> str:
+    """Return the name that always means this model."""
+    return f"{model.provider.slug}/{model.model_id}"
+
+
+def described(model: Model) -> dict[str, Any]:
+    """Return a model as OpenAI lists it."""
+    return _entry(model.provider.slug, model.model_id, model.first_seen_at)
+
+
+def list_described(session: Session, user: User) -> list[dict[str, Any]]:
+    """Return what this user may call, by provider; columns only, because a provider may have 10,000 models."""
+    usable = {row.id: row.slug for row in session.scalars(visible_providers(user)) if row.is_usable}
+    rows = session.execute(
+        select(Model.provider_id, Model.model_id, Model.first_seen_at)
+        .join(Provider)
+        .where(Model.provider_id.in_(usable), Model.vanished_at.is_(None), Model.kind.in_(LISTED_KINDS))
+        .order_by(Provider.slug, Model.position, Model.id)
+    )
+    return [_entry(usable[provider_id], model_id, seen) for provider_id, model_id, seen in rows]
+
+
+def _entry(slug: str, model_id: str, first_seen: datetime) -> dict[str, Any]:
+    created = int(first_seen.astimezone(UTC).timestamp())
+    return {"id": f"{slug}/{model_id}", "object": "model", "created": created, "owned_by": slug}

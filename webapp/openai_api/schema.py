@@ -1,0 +1,150 @@
+"""Reads what a program asks. What would change where a call goes, or what we could not answer, is refused by name."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from webapp.core.errors import JackfieldError
+
+MOST_MESSAGES = 2048  # OpenAI's own limit
+LONGEST_NAME = 2000
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # the escape, not the text about it
+# An address, a key or a header comes from the provider's record, never from a request: proxies behind us obey these.
+FORBIDDEN = frozenset(
+    "base_url api_base api_key api_version api_type organization project headers extra_headers default_headers "
+    "extra_query default_query extra_body custom_llm_provider model_list user_config azure_ad_token".split()
+)
+# Whatever else may be asked for is passed on; these would come back in a form that our answers do not have.
+UNANSWERABLE = {
+    "n": (1,),
+    "logprobs": (False,),
+    "top_logprobs": (0,),
+    "modalities": (["text"],),
+    "audio": (),
+    "functions": ([],),
+    "function_call": ("none",),
+}
+COUNTS = ("max_tokens", "max_completion_tokens")
+
+
+class RequestError(JackfieldError):
+    """A request that cannot be answered, in OpenAI's words: status, code, and the parameter that is meant."""
+
+    def __init__(self, message: str, *, param: str | None = None, code: str | None = None, status: int = 400) -> None:
+        super().__init__(message)
+        self.param, self.code, self.status = param, code, status
+
+
+@dataclass(frozen=True, slots=True)
+class ChatQuery:
+    """A valid request for an answer; `fields` is everything but `model`, `messages` and what concerns the stream."""
+
+    model: str
+    messages: list[dict[str, Any]]
+    is_stream: bool
+    stream_options: dict[str, Any]
+    fields: dict[str, Any]
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether a stream is to end with the usage."""
+        return self.stream_options.get("include_usage") is True
+
+
+def read_object(data: bytes) -> dict[str, Any]:
+    """Parse a request body, which names a model. Raises RequestError."""
+    try:
+        body = orjson.loads(data)  # refuses NaN, lone surrogates and nesting beyond 1,024
+    except orjson.JSONDecodeError as error:
+        raise RequestError(f"We could not parse the JSON body of your request: {error}") from None
+    if not isinstance(body, dict):
+        raise RequestError("The body of your request is not a JSON object.")
+    if NUL.search(data):
+        raise RequestError("The request holds a NUL character.")
+    for name in sorted(FORBIDDEN & body.keys()):
+        raise RequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
+    if not isinstance(model := body.get("model"), str) or not 0 < len(model) <= LONGEST_NAME:
+        raise RequestError("You must provide a model parameter, a text.", param="model")
+    return body
+
+
+def read_chat(data: bytes) -> ChatQuery:
+    """Parse the body of POST /chat/completions. Raises RequestError."""
+    fields = read_object(data)
+    model, messages, is_stream = fields.pop("model"), fields.pop("messages", None), fields.pop("stream", None)
+    options = fields.pop("stream_options", None)
+    _check_messages(messages)
+    if not isinstance(is_stream, bool | None):
+        raise _wrong_type("stream", "a boolean")
+    if not isinstance(options, dict | None):
+        raise _wrong_type("stream_options", "an object")
+    if options and not is_stream:
+        raise RequestError("'stream_options' is only allowed when 'stream' is enabled.", param="stream_options")
+    for name in COUNTS:
+        _check_count(name, fields.get(name))
+    if isinstance(fields.get("temperature"), bool) or not isinstance(fields.get("temperature"), int | float | None):
+        raise _wrong_type("temperature", "a number")
+    for name, accepted in UNANSWERABLE.items():
+        if fields.get(name) is not None and fields[name] not in accepted:
+            raise unsupported(name, "is not supported here")
+    return ChatQuery(model, messages, bool(is_stream), options or {}, fields)
+
+
+def unsupported(param: str, why: str) -> RequestError:
+    """Return the refusal of a parameter that OpenAI knows."""
+    return RequestError(f"Unsupported parameter: '{param}' {why}.", param=param, code="unsupported_parameter")
+
+
+def _check_messages(messages: object) -> None:
+    if not isinstance(messages, list):
+        raise _wrong_type("messages", "an array of objects")
+    if not messages:
+        raise RequestError("Invalid 'messages': empty array.", param="messages", code="empty_array")
+    if len(messages) > MOST_MESSAGES:
+        raise RequestError(
+            f"Invalid 'messages': {len(messages)} items, at most {MOST_MESSAGES}.",
+            param="messages",
+            code="array_above_max_length",
+        )
+    for number, message in enumerate(messages):
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            raise _wrong_type(f"messages[{number}]", "an object with a role")
+        content = message.get("content")
+        if not isinstance(content, str | list | None):
+            raise _wrong_type(f"messages[{number}].content", "a text or an array of objects")
+        for place, part in enumerate(content if isinstance(content, list) else []):
+            _check_part(part, f"messages[{number}].content[{place}]")
+
+
+def _check_part(part: object, where: str) -> None:
+    if not isinstance(part, dict):
+        raise _wrong_type(where, "an object")
+    if "image_url" in part:
+        image = part["image_url"]
+        url = image.get("url") if isinstance(image, dict) else image
+        # A provider in our own network would fetch it from there.
+        if not isinstance(url, str) or not url[:5].lower() == "data:":
+            raise RequestError(
+                f"Invalid '{where}.image_url': only data: URLs are accepted; send the image itself.",
+                param=f"{where}.image_url",
+                code="invalid_image_url",
+            )
+
+
+def _check_count(name: str, value: object) -> None:
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _wrong_type(name, "an integer")
+    if value < 1:
+        raise RequestError(
+            f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead.",
+            param=name,
+            code="integer_below_min_value",
+        )
+
+
+def _wrong_type(param: str, wanted: str) -> RequestError:
+    return RequestError(f"Invalid type for '{param}': expected {wanted}.", param=param, code="invalid_type")
