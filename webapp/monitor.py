@@ -65,3 +65,5 @@ def end_runs_of_the_dead(session: Session) -> None:
     if db.engine.dialect.name == "sqlite":
         others = (Run.status == RUNNING, Run.boot_id != runtime().boot_id)
         session.execute(update(Run).where(*others).values(status=INTERRUPTED))
+        session.execute(update(Check).where(Check.status == CHECK_RUNNING).values(status=STOPPED))
+        session.execute(update(Provider).values(refresh_started_at=None))

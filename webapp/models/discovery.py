@@ -1,6 +1,5 @@
 """Reads a provider's model list into the database. Pages read the database only."""
 
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import or_, select, update
@@ -8,22 +7,21 @@ from sqlalchemy.orm import Session
 
 from webapp.core import clock
 from webapp.core.database import claim, reading, writing
-from webapp.core.errors import CryptoError
+from webapp.core.errors import BusyError, CryptoError
 from webapp.core.runtime import runtime
 from webapp.models.model import DISCOVERED, SEED, Model, count_models, id_hash, searchable
 from webapp.providers.failure import failure_record, own_failure
-from webapp.providers.provider import Provider
+from webapp.providers.provider import LONGEST_REFRESH, Provider
 from webapp.upstream import list_models
 from webapp.upstream.failures import UpstreamError
 from webapp.upstream.messages import ModelInfo, ModelList
 
 MOST_MODELS = 10_000
-LONGEST_RUN = timedelta(seconds=90)  # an older "started" belongs to a process that died
 
 
 def start_refresh(session: Session, provider: Provider) -> bool:
     """Begin a refresh in the background; False when one runs already, so that clicks cost the provider one call."""
-    overdue = clock.now() - LONGEST_RUN
+    overdue = clock.now() - LONGEST_REFRESH
     began = claim(
         session,
         update(Provider)
@@ -35,14 +33,18 @@ def start_refresh(session: Session, provider: Provider) -> bool:
     )
     session.commit()
     if began:
-        runtime().background.start(refresh, provider.id)
+        try:
+            runtime().background.start(refresh, provider.id)
+        except BusyError:
+            provider.refresh_started_at = None
+            session.commit()
+            raise
     return began
 
 
 def refresh(provider_id: int) -> None:
     """Ask the provider for its models and store them; a failure is stored instead and the old list stays."""
-    failure: dict[str, Any] | None = None
-    found = ModelList()
+    failure: dict[str, Any] | None = own_failure("server_error")  # should this job itself break
     try:
         with reading() as session:
             provider = session.get_one(Provider, provider_id)
@@ -50,13 +52,13 @@ def refresh(provider_id: int) -> None:
         found = list_models(target)
         if found.error:
             raise found.error
+        store_list(provider_id, found)
+        failure = None
     except UpstreamError as error:
         failure = failure_record(error)
     except CryptoError as error:
         failure = own_failure("auth_missing", str(error))
     finally:
-        if failure is None:
-            store_list(provider_id, found)
         with writing() as session:
             row = session.get(Provider, provider_id)
             if row:

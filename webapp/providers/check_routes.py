@@ -1,13 +1,14 @@
 """Connection tests as pages: begin one, watch it, stop it; for saved providers and for what is still in the form."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from flask import Blueprint, Response, g, render_template, request, url_for
 from flask_babel import gettext
 
 from webapp.core import clock
 from webapp.core.database import db, release
-from webapp.core.errors import ConflictError, CryptoError
+from webapp.core.errors import ConflictError, CryptoError, ForbiddenError, NotFoundError
 from webapp.core.runtime import runtime
 from webapp.providers.check import Check, find_check
 from webapp.providers.checks import start_check
@@ -15,6 +16,7 @@ from webapp.providers.checks import stop_check as stop
 from webapp.providers.editing import confirm_private, draft_target
 from webapp.providers.forms import ProviderForm, checked_input
 from webapp.providers.provider import Provider, find_own_provider, find_provider
+from webapp.providers.routes import form_again
 from webapp.upstream.addresses import host_port
 from webapp.web.render import fragment, go_to, page, wants_fragment
 from webapp.web.requests import record_id
@@ -30,10 +32,8 @@ HEARTBEAT_SECONDS = 15.0
 def create_check(provider_id: int) -> Response:
     """Test a saved provider."""
     provider = find_provider(db.session, g.user, provider_id)
-    try:
+    with _key_trouble_told():
         target = provider.target(db.session)
-    except CryptoError:
-        raise ConflictError(gettext("The stored key cannot be opened. Edit the provider and type it again.")) from None
     model = request.form.get("model") or provider.default_model
     check = start_check(db.session, g.user, target, name=provider.name, provider=provider, model=model)
     if request.headers.get("HX-Target", "").startswith("article"):
@@ -49,17 +49,12 @@ def create_draft_check() -> Response:
     form = ProviderForm(is_address_fixed=bool(provider and provider.is_builtin))
     wanted = checked_input(form, g.user, provider)
     if wanted is None:
-        response = fragment("providers/_form.html", status=422, form=form, provider=provider)
-        response.headers["HX-Retarget"], response.headers["HX-Reswap"] = (
-            "#provider-form",
-            "outerMorph",
-        )  # keeps the typed key
-        return response
+        return form_again(form, provider)
     model = form.model.data or (provider.default_model if provider else None)
-    check = start_check(
-        db.session, g.user, draft_target(db.session, wanted, provider), name=wanted.name, provider=provider, model=model
-    )
-    return _answer(check)
+    with _key_trouble_told():
+        target = draft_target(db.session, wanted, provider)
+    # No provider: what is found at an address that is not saved says nothing about the saved one.
+    return _answer(start_check(db.session, g.user, target, name=wanted.name, provider=None, model=model))
 
 
 @checks.get("/providers/checks/<int:check_id>")
@@ -80,6 +75,8 @@ def show_check_events(check_id: int) -> Response:
 def delete_running_check(check_id: int) -> Response:
     """Stop a running test."""
     check = find_check(db.session, g.user, check_id)
+    if check.user_id != g.user.id and not g.user.is_admin:
+        raise ForbiddenError
     stop(check)
     return Response(status=204) if wants_fragment() else go_to(url_for("checks.show_check", check_id=check.id))
 
@@ -88,16 +85,30 @@ def delete_running_check(check_id: int) -> Response:
 def create_private_address(provider_id: int) -> Response:
     """Open the private address that a test ran into, and test again."""
     provider = find_own_provider(db.session, g.user, provider_id)
+    if provider.is_builtin:
+        raise ConflictError
     confirm_private(db.session, g.user, *host_port(provider.base_url))
     db.session.commit()
     return create_check(provider_id)
 
 
+@contextmanager
+def _key_trouble_told() -> Iterator[None]:
+    try:
+        yield
+    except CryptoError:
+        raise ConflictError(gettext("The stored key cannot be opened. Edit the provider and type it again.")) from None
+
+
 def _events(check_id: int) -> Iterator[str]:
     closing, drawn, spoke = runtime().background.is_closing, "", clock.monotonic()
     while not closing.wait(LOOK_EVERY_SECONDS):
-        check = find_check(db.session, g.user, check_id)
-        html = render_template("providers/_check.html", check=check, provider=_provider_of(check))
+        try:
+            check = find_check(db.session, g.user, check_id)
+            html = render_template("providers/_check.html", check=check, provider=_provider_of(check))
+        except NotFoundError:  # deleted meanwhile
+            yield event("", name="over")
+            return
         is_over = not check.is_running
         release()  # no connection is held while nothing happens
         if html != drawn:

@@ -34,7 +34,16 @@ def start_check(
 ) -> Check:
     """Write the row down and climb in the background; raise BusyError when this user runs too many."""
     check = begin_check(session, user, name=name, provider=provider, model=model)
-    runtime().background.start(run_check, check.id, target, model)
+    with _stops_lock:
+        _stops[check.id] = threading.Event()  # so that it can be stopped before it begins
+    try:
+        runtime().background.start(run_check, check.id, target, model)
+    except BusyError:
+        with _stops_lock:
+            del _stops[check.id]
+        check.status = STOPPED
+        session.commit()
+        raise
     return check
 
 
@@ -52,9 +61,8 @@ def begin_check(session: Session, user: User, *, name: str, provider: Provider |
 
 def run_check(check_id: int, target: Target, model: str | None) -> None:
     """Climb the ladder; every rung is written as it begins and as it ends."""
-    stop = threading.Event()
     with _stops_lock:
-        _stops[check_id] = stop
+        stop = _stops.setdefault(check_id, threading.Event())
     rungs = {rung["name"]: rung for rung in _all_waiting()}
     found: ModelList | None = None
     finished = False

@@ -68,7 +68,10 @@ def draft_target(session: Session, wanted: ProviderInput, provider: Provider | N
     key, values = wanted.key, dict(wanted.headers)
     if provider and origin(provider.base_url) == origin(wanted.base_url):
         key = key or provider.key()
-        values |= {name: value for name, value in provider.target(session).headers if not values.get(name)}
+        stored = {header["name"].lower(): header for header in provider.headers or []}
+        for name, value in wanted.headers:
+            if not value and name.lower() in stored:
+                values[name] = provider.open_header(stored[name.lower()])
     return Target(
         dialect=wanted.dialect,
         base_url=wanted.base_url,
@@ -76,7 +79,7 @@ def draft_target(session: Session, wanted: ProviderInput, provider: Provider | N
         auth_style=AuthStyle(wanted.auth_style),
         auth_name=wanted.auth_name,
         headers=tuple((name, value) for name, value in values.items() if value),
-        allow_private=is_open(session, *host_port(wanted.base_url)),
+        allow_private=bool(wanted.base_url) and is_open(session, *host_port(wanted.base_url)),
         vendor=wanted.vendor_id,
     )
 

@@ -50,8 +50,8 @@ ADDRESS_ERROR = lazy_gettext("This is not an address. It looks like https://api.
 class HeaderForm(PlainForm):  # type: ignore[misc]
     """One extra request header. An empty value keeps the stored one."""
 
-    name = StringField(lazy_gettext("Header name"), [Optional()], [strip])
-    value = StringField(lazy_gettext("Header value"), [Optional()])
+    name = StringField(lazy_gettext("Header name"), filters=[strip])
+    value = StringField(lazy_gettext("Header value"))
 
     def validate_name(self, field: StringField) -> None:
         """Only names that HTTP allows and that are not ours to set."""
@@ -80,9 +80,9 @@ class ProviderForm(Form):
     base_url = StringField(lazy_gettext("Base URL"), [no_control_characters], [strip])
     dialect = RadioField(lazy_gettext("Protocol"), choices=["openai", "anthropic"], default="openai")
     auth_style = RadioField(lazy_gettext("Authentication"), choices=[style.value for style in AuthStyle])
-    auth_name = StringField(lazy_gettext("Header or parameter"), [Optional()], [strip])
+    auth_name = StringField(lazy_gettext("Header or parameter"), filters=[strip])
     api_key = PasswordField(lazy_gettext("API key"), [Length(max=LONGEST_KEY)])
-    headers = FieldList(FormField(HeaderForm), max_entries=MOST_HEADERS)
+    headers = FieldList(FormField(HeaderForm), max_entries=2 * MOST_HEADERS)
     allow_private = BooleanField(lazy_gettext("Open this address"))
     is_shared = BooleanField(lazy_gettext("Everybody here may use it"))
     model = StringField(lazy_gettext("Model to test with"), [Optional(), Length(max=2000)])
@@ -90,6 +90,7 @@ class ProviderForm(Form):
     def __init__(self, *args: Any, is_address_fixed: bool = False, **more: Any) -> None:
         super().__init__(*args, **more)
         self.is_address_fixed = is_address_fixed
+        self.dialect.validate_choice = self.auth_style.validate_choice = not is_address_fixed
 
     def validate_vendor(self, field: HiddenField) -> None:
         """Only templates that exist."""
@@ -122,6 +123,11 @@ class ProviderForm(Form):
         field.data = (field.data or "").strip().strip("\"'")
         if any(not "!" <= char <= "~" for char in field.data):
             raise ValidationError(gettext("A key is one line of plain ASCII characters without spaces. Copy it again."))
+
+    def validate_headers(self, field: FieldList) -> None:
+        """None is dropped in silence."""
+        if len(field.entries) > MOST_HEADERS:
+            raise ValidationError(gettext("At most %(most)s headers.", most=MOST_HEADERS))
 
     @property
     def key(self) -> Secret | None:

@@ -21,6 +21,7 @@ from webapp.upstream.addresses import host_port, origin
 from webapp.upstream.target import AuthStyle, Target
 
 UNDO_TIME = timedelta(seconds=30)
+LONGEST_REFRESH = timedelta(seconds=90)  # an older "started" belongs to a process that died
 
 
 class Provider(Record):
@@ -78,6 +79,12 @@ class Provider(Record):
         """Whether a chat may be sent to it."""
         return self.is_enabled and not self.needs_key
 
+    @property
+    def is_refreshing(self) -> bool:
+        """Whether its list of models is being read."""
+        started = self.refresh_started_at
+        return started is not None and clock.now() - started < LONGEST_REFRESH
+
     def may_change(self, user: User) -> bool:
         """Owners change what is theirs; admins change what is shared."""
         return user.id == self.owner_id or (user.is_admin and self.is_shared)
@@ -97,7 +104,7 @@ class Provider(Record):
             api_key=self.key(),
             auth_style=AuthStyle(self.auth_style),
             auth_name=self.auth_name,
-            headers=tuple((header["name"], self._header_value(header)) for header in secret_headers),
+            headers=tuple((header["name"], self.open_header(header)) for header in secret_headers),
             allow_private=bool(self.base_url) and is_open(session, *host_port(self.base_url)),
             vendor=self.vendor_id,
         )
@@ -107,7 +114,8 @@ class Provider(Record):
         sealed = runtime().key_ring.seal(Secret(value), self._header_context(name))
         return {"name": name, "sealed": sealed}
 
-    def _header_value(self, header: dict[str, str]) -> str:
+    def open_header(self, header: dict[str, str]) -> str:
+        """Return the value of a stored header; raise CryptoError when it was saved for another address."""
         return runtime().key_ring.open(header["sealed"], self._header_context(header["name"])).reveal()
 
     def _header_context(self, name: str) -> str:
@@ -186,7 +194,7 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
             if provider.credential and (key := provider.key()):
                 store_key(session, copy.id, key, origin(copy.base_url))
             copy.headers = [
-                copy.seal_header(row["name"], provider._header_value(row)) for row in provider.headers or []
+                copy.seal_header(row["name"], provider.open_header(row)) for row in provider.headers or []
             ]
         except CryptoError:
             copy.headers = []

@@ -1,7 +1,5 @@
 """Pages of providers: the list, the gallery, the form, one provider, and what its menu does."""
 
-from typing import Any
-
 from flask import Blueprint, Response, g, request, url_for
 from flask_babel import gettext
 
@@ -47,9 +45,8 @@ def create_provider() -> Response:
     """Save a new provider."""
     form = ProviderForm()
     wanted = checked_input(form, g.user)
-    template = vendor(form.vendor.data or "custom")
     if wanted is None:
-        return _form_again(form, None, "providers/new.html", template=template, gallery=_gallery())
+        return form_again(form, None)
     provider = add_provider(db.session, g.user, wanted)
     db.session.commit()
     return go_to(url_for("providers.show_provider", provider_id=provider.id))
@@ -77,7 +74,7 @@ def update_provider(provider_id: int) -> Response:
     form = ProviderForm(is_address_fixed=provider.is_builtin)
     wanted = checked_input(form, g.user, provider)
     if wanted is None:
-        return _form_again(form, provider, "providers/edit.html")
+        return form_again(form, provider)
     change_provider(db.session, g.user, provider, wanted)
     db.session.commit()
     return go_to(url_for("providers.show_provider", provider_id=provider.id))
@@ -155,13 +152,14 @@ def new_header() -> Response:
     return fragment("providers/_header.html", row=row, number=number, is_last=True)
 
 
-def _form_again(form: ProviderForm, provider: Provider | None, whole_page: str, **more: Any) -> Response:
+def form_again(form: ProviderForm, provider: Provider | None) -> Response:
     """The form with its errors. htmx morphs it in, so that the typed key stays without being sent back."""
-    if wants_fragment():
-        return fragment(
-            "providers/_form.html", status=422, form=form, provider=provider, template=vendor(form.vendor.data)
-        )
-    return page(whole_page, 422, form=form, provider=provider, **more)
+    values = {"form": form, "provider": provider, "template": vendor(form.vendor.data or "custom")}
+    if not wants_fragment():
+        return page("providers/edit.html" if provider else "providers/new.html", 422, gallery=_gallery(), **values)
+    response = fragment("providers/_form.html", status=422, **values)
+    response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#provider-form", "outerMorph"
+    return response
 
 
 def _gallery() -> list[object]:

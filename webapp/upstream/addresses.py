@@ -58,7 +58,9 @@ def normalise(base_url: str) -> str:
 
 
 def origin(url: str) -> str:
-    """Return `scheme://host:port`, the port always written. A stored key is bound to this text."""
+    """Return `scheme://host:port`, the port always written; nothing for no address. Stored keys are bound to it."""
+    if not url:
+        return ""
     host, port = host_port(url)
     return f"{httpx2.URL(url).scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
