@@ -3,6 +3,8 @@
 from alembic import context
 from flask import current_app
 
+from webapp.core.database import take_turns
+
 db = current_app.extensions["migrate"].db
 
 with db.engine.connect() as connection:
@@ -14,4 +16,5 @@ with db.engine.connect() as connection:
         transactional_ddl=True,  # also on SQLite, because the engine says BEGIN itself
     )
     with context.begin_transaction():
+        take_turns(connection)
         context.run_migrations()

@@ -87,6 +87,10 @@ class Visitor:
             for line in response.iter_lines():
                 yield time.monotonic() - began, line
 
+    def watch(self, page: str) -> str:
+        """Follow the answer to its end and return the stream."""
+        return "\n".join(line for _, line in self.events(page))
+
     def _read(self, response: httpx2.Response) -> httpx2.Response:
         if found := re.search(r'name="csrf_token" value="([^"]+)"', response.text):
             self.csrf = found[1]

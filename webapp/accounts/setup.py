@@ -7,7 +7,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import Role, User, create_user, has_admin
-from webapp.core.database import claim, writing
+from webapp.core.database import claim, take_turns, writing
 from webapp.core.errors import NotFoundError
 from webapp.core.ids import random_text
 from webapp.settings.setting import Setting, read_setting, write_setting
@@ -28,6 +28,7 @@ def open_setup(session: Session) -> str | None:
 def setup_path() -> str | None:
     """Open the set-up and return the path of its link; None when it was done before."""
     with writing() as session:
+        take_turns(session.connection())
         token = open_setup(session)
     return f"/setup?token={token}" if token else None
 

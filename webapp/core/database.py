@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import CursorResult, DateTime, Dialect, Engine, Executable, MetaData, event, text
+from sqlalchemy import Connection, CursorResult, DateTime, Dialect, Engine, Executable, MetaData, event, text
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 WAL_RESET_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))  # sqlite.org/changes.html, entry of 3.53.0
+START_TURN = 0x6A61636B  # any number that nothing else in this database locks
 
 
 class Base(DeclarativeBase):
@@ -82,6 +83,15 @@ def reading() -> Iterator[Session]:
 def release() -> None:
     """Give the request's connection back before a wait: none is held while a provider is awaited."""
     db.session.remove()  # type: ignore[attr-defined]
+
+
+def take_turns(connection: Connection) -> None:
+    """Wait until no other process is between this line and the end of its transaction: for what each does at start.
+
+    SQLite needs no turns: a writing transaction is alone there.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:turn)"), {"turn": START_TURN})
 
 
 def claim(session: Session, statement: Executable) -> bool:

@@ -7,10 +7,16 @@ import orjson
 
 # An escaped backslash and a whole pair are consumed so that only a surrogate standing alone reaches the group.
 SURROGATE = re.compile(r"\\\\|\\u[dD][89abAB]\w{2}\\u[dD][c-fC-F]\w{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})")
+NUL = re.compile(rb"\\\\|(\\u0000)")
 
 
 def loads(text: bytes) -> Any:
-    """Parse JSON; bad UTF-8 and lone surrogates become U+FFFD. Raises ValueError, also for nesting beyond 1,024."""
+    """Parse JSON; bad UTF-8, lone surrogates and NUL, which PostgreSQL cannot store, become U+FFFD.
+
+    Raises ValueError, also for nesting beyond 1,024.
+    """
+    if b"\\u0000" in text:
+        text = NUL.sub(lambda found: b"\\ufffd" if found[1] else found[0], text)
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
