@@ -4,6 +4,7 @@ from flask import Flask
 
 from webapp.accounts.routes import accounts
 from webapp.accounts.session import load_user
+from webapp.accounts.token_routes import tokens
 from webapp.chat.routes import chat
 from webapp.chat.run_routes import runs
 from webapp.core.database import writing
@@ -36,7 +37,7 @@ def install_features(app: Flask) -> None:
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
-    for blueprint in (health, accounts, settings, providers, addresses, checks, models, chat, runs, api, v1):
+    for blueprint in (health, accounts, tokens, settings, providers, addresses, checks, models, chat, runs, api, v1):
         app.register_blueprint(blueprint)
     csrf.exempt(api)  # the guard asks for the token of a browser, not of a program
     csrf.exempt(v1)  # takes tokens only, never a browser's cookie
