@@ -184,12 +184,10 @@ class Server:
 
     @property
     def setup_url(self) -> str:
-        """The link for the first account; it is printed just after the address."""
-        while self.process.poll() is None:
-            if found := re.search(r"\S+/setup\?token=\S+", "".join(self.output)):
-                return found[0]
-            time.sleep(0.01)
-        raise AssertionError("".join(self.output))
+        while not (found := re.search(r"\S+/setup\?token=\S+", "".join(self.output))):
+            assert self.process.poll() is None, "".join(self.output)
+            time.sleep(0.01)  # it is printed just after the address
+        return found[0]
 
     def stop(self, number: int = 15) -> int:
         self.process.send_signal(number)

@@ -7,7 +7,7 @@ from webapp.accounts.session import load_user
 from webapp.accounts.token_routes import tokens
 from webapp.chat.routes import chat
 from webapp.chat.run_routes import runs
-from webapp.core.database import writing
+from webapp.core.database import take_turns, writing
 from webapp.core.runtime import runtime
 from webapp.models.discovery import store_list
 from webapp.models.routes import models
@@ -31,6 +31,7 @@ def install_features(app: Flask) -> None:
     """Register every door. Called once, inside the app context, with the database up to date."""
     parts = runtime()
     with writing() as session:
+        take_turns(session.connection())
         check_key_ring(session, parts.key_ring)
         seed_providers(session)
     connection_checks.keep_models = store_list

@@ -6,10 +6,10 @@ from typing import Any
 from flask import Flask, Response, g, jsonify, request
 from flask_babel import gettext, lazy_gettext
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 
-from webapp.core.database import release
+from webapp.core.database import db, release
 from webapp.core.errors import BusyError, ConflictError, ForbiddenError, NotFoundError
 from webapp.core.logs import request_id
 from webapp.web.render import fragment, page, wants_fragment
@@ -48,6 +48,7 @@ def install_errors(app: Flask) -> None:
     app.register_error_handler(ForbiddenError, lambda error: _answer(403, str(error)))
     app.register_error_handler(ConflictError, lambda error: _answer(409, str(error)))
     app.register_error_handler(BusyError, lambda error: _answer(503))
+    app.register_error_handler(DataError, _cannot_be_stored)
     app.register_error_handler(OperationalError, _database_failed)
     app.register_error_handler(500, lambda error: _answer_without_database(500))
 
@@ -79,6 +80,12 @@ def _refused(error: HTTPException) -> Response:
 def _own_words(error: HTTPException) -> str:
     """The text given to abort(), but not Werkzeug's stock English."""
     return error.description or "" if error.description != type(error).description else ""
+
+
+def _cannot_be_stored(_error: DataError) -> Response:
+    """PostgreSQL refuses NUL wherever it comes: forms say so beside the field, this is for all the rest."""
+    db.session.rollback()
+    return _answer(422, gettext("This holds characters that cannot be stored."))
 
 
 def _database_failed(error: OperationalError) -> Response:
