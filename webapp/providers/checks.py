@@ -4,11 +4,12 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
 from webapp.core import clock
-from webapp.core.database import writing
+from webapp.core.database import reading, writing
 from webapp.core.errors import BusyError
 from webapp.core.runtime import runtime
 from webapp.providers.check import BAD, GOOD, RUNNING, STOPPED, UNKNOWN, Check
@@ -64,19 +65,19 @@ def run_check(check_id: int, target: Target, model: str | None) -> None:
     with _stops_lock:
         stop = _stops.setdefault(check_id, threading.Event())
     rungs = {rung["name"]: rung for rung in _all_waiting()}
-    found: ModelList | None = None
     finished = False
     try:
         for rung in probe(target, model, stop):
             rungs[rung.name] = _record(rung)
-            found = rung.models or found
             _write(check_id, list(rungs.values()))
+            if rung.models:
+                _keep(check_id, rung.models)
         finished = True
     finally:
         with _stops_lock:
             _stops.pop(check_id, None)
         status = STOPPED if stop.is_set() or not finished else _verdict(list(rungs.values()))
-        _write(check_id, list(rungs.values()), status, found)
+        _write(check_id, list(rungs.values()), status)
 
 
 def stop_check(check: Check) -> None:
@@ -120,7 +121,7 @@ def _verdict(rungs: list[dict[str, Any]]) -> str:
     return GOOD if by_name.get("stream") == GOOD else UNKNOWN
 
 
-def _write(check_id: int, rungs: list[dict[str, Any]], status: str = RUNNING, found: ModelList | None = None) -> None:
+def _write(check_id: int, rungs: list[dict[str, Any]], status: str = RUNNING) -> None:
     with writing() as session:
         check = session.get(Check, check_id)
         if check is None:
@@ -128,6 +129,11 @@ def _write(check_id: int, rungs: list[dict[str, Any]], status: str = RUNNING, fo
         check.rungs, check.status = [dict(rung) for rung in rungs], status
         if status != RUNNING:
             check.finished_at = clock.now()
-        provider_id = check.provider_id
-    if provider_id and found and found.models and keep_models:
+
+
+def _keep(check_id: int, found: ModelList) -> None:
+    """Store the models that a test found; what is at an address that is not saved is not kept."""
+    with reading() as session:
+        provider_id = session.scalar(select(Check.provider_id).where(Check.id == check_id))
+    if provider_id and found.models and keep_models:
         keep_models(provider_id, found)

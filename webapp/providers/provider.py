@@ -193,9 +193,7 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
         try:
             if provider.credential and (key := provider.key()):
                 store_key(session, copy.id, key, origin(copy.base_url))
-            copy.headers = [
-                copy.seal_header(row["name"], provider.open_header(row)) for row in provider.headers or []
-            ]
+            copy.headers = [copy.seal_header(row["name"], provider.open_header(row)) for row in provider.headers or []]
         except CryptoError:
             copy.headers = []
     return copy
