@@ -48,21 +48,23 @@ class LiveAnswer:
     _blocks: list[Markup] = field(default_factory=list)
     _tail: Markup = field(default_factory=Markup)
     _version: int = 0
-    _drawn_length: int = 0
+    _drawn: tuple[int, int] = (0, 0)
     _drawn_at: float = 0.0
     _saved: tuple[int, int] = (0, 0)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _renderer: AnswerRenderer | None = None
 
     def add(self, kind: str, text: str) -> None:
-        """Take an increment from the writer."""
+        """Take an increment from the writer. Followers that know of text to be drawn soon are left to their sleep."""
         with self._changed:
             self.first_piece_at = self.first_piece_at or clock.monotonic()
+            is_known = self._is_waiting
             if kind == "reasoning":
                 self.thought += text
             else:
                 self.text += text
-            self._changed.notify_all()
+            if not is_known or self._due_in() <= 0:
+                self._changed.notify_all()
 
     def end(self) -> None:
         """Say that the row holds the whole answer now."""
@@ -82,42 +84,54 @@ class LiveAnswer:
                 left = deadline - clock.monotonic()
                 if left <= 0:
                     return None
-                # Text that waits for its turn to be drawn needs a look soon; silence does not.
-                is_waiting = self._drawn_length != len(self.text)
-                self._changed.wait(min(left, DRAWN_EVERY_SECONDS) if is_waiting else left)
+                # Text that waits for its turn to be drawn needs a look then; silence does not.
+                self._changed.wait(min(left, self._due_in()) if self._is_waiting else left)
             return None
 
     def unsaved(self) -> tuple[str, str] | None:
         """Return text and reasoning when they grew since the last call: the monitor's checkpoint."""
         with self._changed:
-            grown = (len(self.text), len(self.thought))
-            if grown == self._saved:
+            if self._saved == self._length:
                 return None
-            self._saved = grown
+            self._saved = self._length
             return self.text, self.thought
 
-    def _draw(self) -> None:
+    @property
+    def _length(self) -> tuple[int, int]:
+        return len(self.text), len(self.thought)
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether there is something that no follower was given yet."""
+        return self._drawn != self._length
+
+    def _due_in(self) -> float:
+        """Return the seconds until the next drawing may be made."""
         interval = max(DRAWN_EVERY_SECONDS, DRAWING_SHARE_SECONDS * len(_live))
-        now = clock.monotonic()
-        if self._drawn_length == len(self.text) or now - self._drawn_at < interval:
+        return self._drawn_at + interval - clock.monotonic()
+
+    def _draw(self) -> None:
+        if not self._is_waiting or self._due_in() > 0:
             return
-        self._renderer = self._renderer or AnswerRenderer(self.labels)
-        finished, self._tail = self._renderer.update(self.text)
-        if finished:
-            self._blocks.append(finished)
+        if len(self.text) > self._drawn[0]:
+            self._renderer = self._renderer or AnswerRenderer(self.labels)
+            finished, self._tail = self._renderer.update(self.text)
+            if finished:
+                self._blocks.append(finished)
         self._version += 1
-        self._drawn_length, self._drawn_at = len(self.text), now
+        self._drawn, self._drawn_at = self._length, clock.monotonic()
 
     def _news(self, place: Place) -> News | None:
-        if place.version == self._version and place.thought == len(self.thought):
+        if place.version == self._version:
             return None
+        characters, thought = self._drawn
         news = News(
             blocks=Markup("").join(self._blocks[place.blocks :]),
             tail=self._tail,
-            thought=self.thought[place.thought :],
-            characters=len(self.text),
+            thought=self.thought[place.thought : thought],
+            characters=characters,
         )
-        place.blocks, place.thought, place.version = len(self._blocks), len(self.thought), self._version
+        place.blocks, place.thought, place.version = len(self._blocks), thought, self._version
         return news
 
 

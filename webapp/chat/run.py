@@ -24,7 +24,7 @@ RUNNING, DONE, STOPPED, FAILED, INCOMPLETE, INTERRUPTED = (
     "incomplete",  # cut by the far end; the text is kept
     "interrupted",  # the server ended; the text is kept
 )
-LEASE = timedelta(seconds=10)  # a running row whose lease is over belongs to a process that died
+LEASE = timedelta(seconds=30)  # a running row whose lease is over belongs to a process that died, not to a busy one
 
 
 class Run(Record):

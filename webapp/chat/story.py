@@ -4,6 +4,7 @@ import functools
 from dataclasses import dataclass
 
 from markupsafe import Markup
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.chat.elements import Labels
@@ -53,8 +54,8 @@ def answer_turn(run: Run, previous: Run | None, labels: Labels) -> Turn:
 
 def previous_run(session: Session, run: Run) -> Run | None:
     """Return the run before this one in its conversation."""
-    earlier = [row for row in runs_of(session, run.conversation_id).values() if row.id < run.id]
-    return max(earlier, key=lambda row: row.id, default=None)
+    earlier = select(Run).where(Run.conversation_id == run.conversation_id, Run.id < run.id)
+    return session.scalar(earlier.order_by(Run.id.desc()).limit(1))
 
 
 @functools.lru_cache(maxsize=200)

@@ -1,6 +1,7 @@
 """The database handle, SQLite's settings, and the column for moments in UTC."""
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -9,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, CursorResult, DateTime, Dialect, Engine, Executable, MetaData, event, text
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
+BUSY_SECONDS = 5.0  # that SQLite waits for another process
+TURN_SECONDS = 30.0  # that a thread waits for those before it; each takes milliseconds
 WAL_RESET_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))  # sqlite.org/changes.html, entry of 3.53.0
 START_TURN = 0x6A61636B  # any number that nothing else in this database locks
 
@@ -39,7 +43,8 @@ else:
     db = SQLAlchemy(model_class=Base, disable_autonaming=True)
     Record = db.Model
 
-TAKE_NO_LOCK = ("SELECT", "PRAGMA", "EXPLAIN", "WITH", "BEGIN")
+BEGIN = "BEGIN IMMEDIATE"
+TAKE_NO_LOCK = ("SELECT", "PRAGMA", "EXPLAIN", "WITH")
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -69,7 +74,7 @@ def writing() -> Iterator[Session]:
     """
     with Session(db.engine, expire_on_commit=False) as session, session.begin():
         if db.engine.dialect.name == "sqlite":
-            session.execute(text("BEGIN IMMEDIATE"))
+            session.execute(text(BEGIN))
         yield session
 
 
@@ -109,7 +114,9 @@ def prepare_engine(engine: Engine) -> None:
     """
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "before_cursor_execute", _begin_sqlite)
+        turns = _Turns()
+        event.listen(engine, "before_cursor_execute", turns.begin)
+        event.listen(engine, "checkin", turns.leave)
 
 
 def sqlite_warning() -> str | None:
@@ -130,13 +137,32 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
         "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
-        "busy_timeout=5000",
+        f"busy_timeout={BUSY_SECONDS * 1000:.0f}",
         "trusted_schema=OFF",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _begin_sqlite(_connection: Any, cursor: Any, statement: str, *_rest: Any) -> None:
-    if not cursor.connection.in_transaction and not statement.lstrip().upper().startswith(TAKE_NO_LOCK):
-        cursor.execute("BEGIN IMMEDIATE")
+class _Turns:
+    """Lets the threads of this process write one after the other.
+
+    SQLite's own waiting is a poll with growing pauses: of a hundred writers at once some would wait in vain.
+    """
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+
+    def begin(self, connection: Connection, cursor: Any, statement: str, *_rest: Any) -> None:
+        """Begin to write. Whose turn does not come asks SQLite all the same, which then fails."""
+        if cursor.connection.in_transaction or statement.lstrip().upper().startswith(TAKE_NO_LOCK):
+            return
+        if "turn" not in connection.info and self._turn.acquire(timeout=TURN_SECONDS):
+            connection.info["turn"] = self._turn
+        if statement != BEGIN:
+            cursor.execute(BEGIN)
+
+    def leave(self, _connection: object, record: ConnectionPoolEntry) -> None:
+        """Pass the turn on: the connection goes back to the pool, its transaction is over."""
+        if "turn" in record.info:
+            record.info.pop("turn").release()
