@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,24 +58,19 @@ class House:
         """The same client at the far end itself."""
         return self.client(KEY, base_url=self.far_end.base_url, **options)
 
-    def close(self) -> None:
-        for client in self.clients:
-            client.close()
-
 
 @pytest.fixture(scope="module")
 def house(first_start: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One server for a file of tests: `far-end`, `claude` (Anthropic), `private` (the owner's own) and the demo."""
-    folder = tmp_path_factory.mktemp("house") / "data"
-    shutil.copytree(first_start, folder)
-    with FarEnd() as far_end, serving() as start:
-        app = create_app(Settings(data_dir=folder))
-        with app.app_context():
-            house = House(far_end, furnish(far_end))
-            db.engine.dispose()
-        house.server = start(folder, JACKFIELD_THREADS="24")
+    with opened(first_start, tmp_path_factory.mktemp("house") / "data") as house:
         yield house
-        house.close()
+
+
+@pytest.fixture
+def own_house(first_start: Path, tmp_path: Path) -> Iterator[House]:
+    """The same for one test that ends it."""
+    with opened(first_start, tmp_path / "own") as house:
+        yield house
 
 
 @pytest.fixture
@@ -87,6 +83,20 @@ def furnished(app: Flask, far_end: FarEnd) -> House:
 @pytest.fixture
 def client(house: House) -> openai.OpenAI:
     return house.client()
+
+
+@contextmanager
+def opened(first_start: Path, folder: Path) -> Iterator[House]:
+    shutil.copytree(first_start, folder)
+    with FarEnd() as far_end, serving() as start:
+        app = create_app(Settings(data_dir=folder))
+        with app.app_context():
+            house = House(far_end, furnish(far_end))
+            db.engine.dispose()
+        house.server = start(folder, JACKFIELD_THREADS="24")
+        yield house
+        for client in house.clients:
+            client.close()
 
 
 def furnish(far_end: FarEnd) -> dict[str, str]:
