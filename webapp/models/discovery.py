@@ -80,7 +80,7 @@ def store_list(provider_id: int, found: ModelList) -> None:
             if row is None:
                 row = Model(provider_id=provider_id, model_id=info.id, id_hash=key)
                 session.add(row)
-            _update(row, info, provider, position)
+            _update(row, info, position)
         if found.complete:
             for key, row in known.items():
                 if key not in seen and row.source == DISCOVERED:
@@ -89,7 +89,7 @@ def store_list(provider_id: int, found: ModelList) -> None:
         count_models(session, provider)
 
 
-def _update(row: Model, info: ModelInfo, provider: Provider, position: int) -> None:
+def _update(row: Model, info: ModelInfo, position: int) -> None:
     """What the provider says wins; what it leaves open keeps what the bundled catalogue said."""
     if row.source != SEED:
         row.source, row.position = DISCOVERED, position + 1
@@ -99,4 +99,4 @@ def _update(row: Model, info: ModelInfo, provider: Provider, position: int) -> N
     row.max_output_tokens = info.max_output_tokens or row.max_output_tokens
     said = {name: value for name, value in info.capabilities.items() if value is not None}
     row.capabilities = {**(row.capabilities or {}), **said}
-    row.search_text = searchable(row.display_name, info.id, provider.name)
+    row.search_text = searchable(row.display_name, info.id)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relat
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime
-from webapp.core.errors import NotFoundError
+from webapp.core.errors import ConflictError, NotFoundError
 from webapp.providers.provider import Provider, visible_providers
 
 SEED, DISCOVERED, TYPED = "seed", "provider", "user"
@@ -74,6 +74,20 @@ def find_model(session: Session, user: User, model_pk: int) -> Model:
     return found
 
 
+def add_model(session: Session, provider: Provider, model_id: str) -> None:
+    """Add a model by its id, or bring it back when the list lost it; raise ConflictError when it is listed."""
+    known = session.scalar(select(Model).filter_by(provider_id=provider.id, id_hash=id_hash(model_id)))
+    if known and known.vanished_at is None:
+        raise ConflictError
+    if known is None:
+        known = Model(
+            provider_id=provider.id, model_id=model_id, id_hash=id_hash(model_id), search_text=searchable(model_id)
+        )
+        session.add(known)
+    known.source, known.vanished_at = TYPED, None
+    count_models(session, provider)
+
+
 def count_models(session: Session, provider: Provider) -> None:
     """Bring the provider's count up to date; to be called after any change of its models."""
     session.flush()
@@ -85,12 +99,13 @@ def count_models(session: Session, provider: Provider) -> None:
     )
 
 
-def models_of(session: Session, provider_id: int) -> list[Model]:
-    """Return a provider's models, in the order of its list."""
+def models_of(session: Session, provider_id: int, most: int | None = None) -> list[Model]:
+    """Return a provider's models, in the order of its list; only the first ones if `most` is given."""
     return list(
         session.scalars(
             select(Model)
             .where(Model.provider_id == provider_id, Model.vanished_at.is_(None))
             .order_by(Model.position, Model.search_text)
+            .limit(most)
         )
     )

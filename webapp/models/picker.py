@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from itertools import groupby
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
 from webapp.models.model import Model, searchable, visible_models
-from webapp.providers.provider import Provider
+from webapp.providers.provider import Provider, visible_providers
 
 PAGE = 50
 LONGEST_QUERY = 200
@@ -32,13 +32,14 @@ class Choice:
 
 def search_models(session: Session, user: User, query: str, offset: int = 0) -> Choice:
     """Return the chat models of enabled providers that hold every word of the query; usable providers come first."""
-    words = searchable(query[:LONGEST_QUERY]).split()
+    words = searchable(query[:LONGEST_QUERY].replace("\0", " ")).split()
     found = visible_models(user).where(Provider.is_enabled, Model.kind == "chat")
+    providers = session.scalars(visible_providers(user)).all()  # they are few: names and keys are looked at here
     for word in words:
-        found = found.where(Model.search_text.contains(word, autoescape=True))
+        named = [row.id for row in providers if word in searchable(row.name)]
+        found = found.where(or_(Model.search_text.contains(word, autoescape=True), Provider.id.in_(named)))
     total = session.scalar(select(func.count()).select_from(found.subquery())) or 0
-    # A provider that lacks its key goes last; whether it does is known only after loading, and providers are few.
-    needs_key = [row.id for row in session.scalars(select(Provider)) if row.needs_key]
+    needs_key = [row.id for row in providers if row.needs_key]
     page = session.scalars(
         found.order_by(
             Provider.id.in_(needs_key),

@@ -4,12 +4,12 @@ from typing import Any
 
 from flask import Blueprint, Response, g, request, url_for
 from flask_babel import gettext
-from sqlalchemy.exc import IntegrityError
 
 from webapp.core.database import db
+from webapp.core.errors import ConflictError
 from webapp.models.discovery import start_refresh
 from webapp.models.forms import ModelForm
-from webapp.models.model import TYPED, Model, count_models, find_model, id_hash, models_of, searchable
+from webapp.models.model import add_model, find_model, models_of
 from webapp.models.picker import search_models
 from webapp.providers.provider import Provider, find_own_provider, find_provider
 from webapp.web.render import fragment, go_to, page, wants_fragment
@@ -58,23 +58,12 @@ def create_model() -> Response:
     form = ModelForm()
     if not form.validate():
         return _section(provider.id, form, 422)
-    model_id = form.model_id.data
-    db.session.add(
-        Model(
-            provider_id=provider.id,
-            model_id=model_id,
-            id_hash=id_hash(model_id),
-            source=TYPED,
-            search_text=searchable(model_id, provider.name),
-        )
-    )
     try:
-        count_models(db.session, provider)
-        db.session.commit()
-    except IntegrityError:
-        db.session.rollback()
+        add_model(db.session, provider, form.model_id.data)
+    except ConflictError:
         form.reject(form.model_id, gettext("This model is listed already."))
         return _section(provider.id, form, 422)
+    db.session.commit()
     return _section(provider.id)
 
 
@@ -99,10 +88,8 @@ def _section(provider_id: int, form: ModelForm | None = None, status: int = 200)
 def _section_values(provider: Provider | None, form: ModelForm | None = None) -> dict[str, Any]:
     if provider is None:
         return {}
-    found = models_of(db.session, provider.id)
-    show_all = "all" in request.args
     return {
-        "rows": found if show_all else found[:SHOWN],
-        "total": len(found),
+        "rows": models_of(db.session, provider.id, None if "all" in request.args else SHOWN),
+        "total": provider.models_count,
         "form": form or ModelForm(formdata=None),
     }

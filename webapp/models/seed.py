@@ -50,7 +50,7 @@ def _models(provider: Provider, template: Vendor) -> list[Model]:
                 id_hash=id_hash(model_id),
                 source=SEED,
                 position=position - len(template.models),
-                search_text=searchable(name, model_id, provider.name),
+                search_text=searchable(name, model_id),
                 **(known | {"display_name": name}),
             )
         )
