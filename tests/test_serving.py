@@ -4,7 +4,6 @@ import base64
 import os
 import re
 import secrets
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -159,7 +158,7 @@ def test_a_server_that_was_killed_does_not_keep_the_next_one_out(
 def test_a_wrong_master_key_refuses_the_start_and_changes_nothing(data_dir: Path, change: str) -> None:
     key, database = data_dir / "master.key", data_dir / "jackfield.db"
     other = f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
-    before = _content(database)
+    before = database.read_bytes()
     more = {}
     if change == "lost":
         key.unlink()
@@ -170,7 +169,7 @@ def test_a_wrong_master_key_refuses_the_start_and_changes_nothing(data_dir: Path
     line = refusal(data_dir, **more)
     assert "key" in line
     assert other not in line
-    assert _content(database) == before
+    assert database.read_bytes() == before
 
 
 def test_a_master_key_that_others_can_read_refuses_the_start(data_dir: Path) -> None:
@@ -240,13 +239,3 @@ def _ask(client: httpx2.Client, url: str, model: int) -> str:
     events = re.search(r"/chat/runs/\d+/events", page.text)
     assert events, page.text
     return url + events[0]
-
-
-def _content(database: Path) -> bytes:
-    """Return the bytes of a database without what a reader leaves beside it."""
-    copy = database.with_suffix(".copy")
-    shutil.copy(database, copy)
-    try:
-        return copy.read_bytes()
-    finally:
-        copy.unlink()

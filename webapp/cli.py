@@ -46,10 +46,12 @@ def user() -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
 def create_user(email: str, name: str, role: str, password_stdin: bool) -> None:
     """Make an account."""
-    from webapp.accounts.user import PASSWORD_LONGEST, PASSWORD_SHORTEST, Role
+    from webapp.accounts.user import EMAIL_LONGEST, PASSWORD_LONGEST, PASSWORD_SHORTEST, Role
     from webapp.accounts.user import create_user as add_user
     from webapp.core.database import writing
 
+    if not 1 <= len(email.strip()) <= EMAIL_LONGEST:
+        raise click.ClickException(f"The email or user name must have 1 to {EMAIL_LONGEST} characters.")
     password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask_for_password()
     if not PASSWORD_SHORTEST <= len(password) <= PASSWORD_LONGEST:
         raise click.ClickException(f"The password must have {PASSWORD_SHORTEST} to {PASSWORD_LONGEST} characters.")

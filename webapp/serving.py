@@ -13,8 +13,10 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
 from gunicorn.glogging import Logger
+from gunicorn.http.errors import ParseException
 from gunicorn.workers import gthread
 from gunicorn.workers.base import Worker
+from werkzeug.exceptions import BadRequest
 
 from webapp.core.config import Settings
 from webapp.core.errors import ConfigError, JackfieldError
@@ -69,9 +71,12 @@ class Server(BaseApplication):  # type: ignore[misc]
 
         set_up_logs(self.settings.log_format)
         try:
-            return create_app(self.settings)
+            app = create_app(self.settings)
         except (JackfieldError, OSError) as error:
             raise AppImportError(f"Error: {error}") from error
+        # A malformed body is found when the app reads it; that is no mistake of ours.
+        app.register_error_handler(ParseException, lambda _error: app.handle_http_exception(BadRequest()))
+        return app
 
 
 class Lines(Logger):  # type: ignore[misc]

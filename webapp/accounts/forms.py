@@ -4,16 +4,17 @@ from flask_babel import gettext, lazy_gettext
 from wtforms import PasswordField, RadioField, SelectField, StringField
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from webapp.accounts.user import LANGUAGES, PASSWORD_LONGEST, PASSWORD_SHORTEST, THEMES
+from webapp.accounts.user import EMAIL_LONGEST, LANGUAGES, PASSWORD_LONGEST, PASSWORD_SHORTEST, THEMES
 from webapp.web.forms import Form, no_control_characters, strip
 
 required = DataRequired(lazy_gettext("Fill this in."))
+email_rules = [required, Length(max=EMAIL_LONGEST), no_control_characters]
 
 
 class SignInForm(Form):
     """Email or user name, and the password."""
 
-    email = StringField(lazy_gettext("Email or user name"), [required, Length(max=200), no_control_characters], [strip])
+    email = StringField(lazy_gettext("Email or user name"), email_rules, [strip])
     password = PasswordField(lazy_gettext("Password"), [required])
 
 
@@ -22,7 +23,7 @@ class SetupForm(Form):
 
     token = StringField(lazy_gettext("Set-up code"), [required, Length(max=100)], [strip])
     name = StringField(lazy_gettext("Your name"), [required, Length(max=100), no_control_characters], [strip])
-    email = StringField(lazy_gettext("Email or user name"), [required, Length(max=200), no_control_characters], [strip])
+    email = StringField(lazy_gettext("Email or user name"), email_rules, [strip])
     password = PasswordField(lazy_gettext("Password"), [required])
 
     def validate_password(self, field: PasswordField) -> None:

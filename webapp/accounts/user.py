@@ -14,6 +14,7 @@ from webapp.core import clock
 from webapp.core.database import Record, UtcTime
 from webapp.core.errors import ConflictError
 
+EMAIL_LONGEST = 200
 PASSWORD_SHORTEST, PASSWORD_LONGEST = 12, 256
 LANGUAGES = ("en", "vi", "zh")
 THEMES = ("system", "light", "dark")
