@@ -17,7 +17,7 @@ from webapp.providers.private_address import open_address
 from webapp.providers.provider import Provider
 from webapp.upstream.addresses import host_port
 
-HTMX_HAS_BEGUN = "!document.querySelector('[hx-get], [hx-post]') || document.querySelector('[data-htmx-powered]')"
+HTMX_HAS_BEGUN = "[data-htmx-powered], body:not(:has([hx-get], [hx-post]))"
 OPENAI = ProviderInput("custom", "Far End", "", "openai", "none", "", None, (), False)
 
 
@@ -59,9 +59,7 @@ class House:
     def visit(self, page: Page, path: str = "/") -> None:
         """Open a page and wait until htmx has begun."""
         page.goto(self.url + path)
-        page.wait_for_function(
-            "!document.querySelector('[hx-get], [hx-post]') || document.querySelector('[data-htmx-powered]')"
-        )
+        expect(page.locator(HTMX_HAS_BEGUN).first).to_be_attached()
 
     def open_chat(self, page: Page, *models: str, **more: str) -> None:
         """Add a provider with these models and open a chat with the first."""

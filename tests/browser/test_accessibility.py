@@ -43,7 +43,9 @@ def test_setting_up_is_accessible(
     assert_accessible(page)
 
 
-@pytest.mark.parametrize("path", ["/settings", "/settings/workspace", "/models", "/providers/new?vendor=openrouter"])
+@pytest.mark.parametrize(
+    "path", ["/settings", "/settings/workspace", "/models", "/tokens", "/providers/new?vendor=openrouter"]
+)
 def test_plain_pages_are_accessible(page: Page, house: House, path: str) -> None:
     house.add("ok", "vendor/" + "very-long-" * 12 + "id", name=LONG)
     house.visit(page, path)
