@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 import signal
 import socket
 from collections.abc import Iterator
@@ -13,13 +14,12 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import AppImportError
 from gunicorn.glogging import Logger
-from gunicorn.http.errors import ParseException
 from gunicorn.workers import gthread
 from gunicorn.workers.base import Worker
-from werkzeug.exceptions import BadRequest
 
 from webapp.core.config import Settings
 from webapp.core.errors import ConfigError, JackfieldError
+from webapp.core.paths import MIGRATIONS, newest_revision
 
 CLOSING_SECONDS = 5.0  # for jobs to write down where they stood
 gthread.STOP_KEEPALIVE_LINGER = 0.5  # instead of 2 s: every open page keeps a connection, and Ctrl-C waits for it
@@ -39,6 +39,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             super().run()
             return
         with only_server(self.settings.data_dir) as lock:
+            prepare(self.settings)
             # The master alone holds the lock: a worker that outlives it must not keep the next start out.
             self.cfg.set("post_fork", lambda _arbiter, _worker: lock.close())
             super().run()
@@ -66,6 +67,9 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """Make the app, in the worker; a refusal ends the master, too."""
+        from gunicorn.http.errors import ParseException
+        from werkzeug.exceptions import BadRequest
+
         from webapp.core.logs import set_up_logs
         from webapp.factory import create_app
 
@@ -111,6 +115,23 @@ def only_server(folder: Path) -> Iterator[IO[str]]:
         yield lock
 
 
+def prepare(settings: Settings) -> None:
+    """Make or upgrade an SQLite database in a process of its own: what that loads stays out of the server's memory.
+
+    What fails here fails in the server once more, which says why.
+    """
+    if child := os.fork():
+        os.waitpid(child, 0)
+        return
+    try:
+        if _is_outdated(Path(settings.sqlalchemy_url.removeprefix("sqlite:///"))):
+            from webapp.factory import create_app
+
+            create_app(settings)
+    finally:
+        os._exit(0)
+
+
 def announce(worker: Worker) -> None:
     """Print where to go, and let the signals that end the worker end its streams first."""
     from webapp.accounts.setup import setup_path
@@ -140,3 +161,16 @@ def close(_arbiter: object, worker: Worker) -> None:
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions["jackfield"].background.close(CLOSING_SECONDS)
+
+
+def _is_outdated(database: Path) -> bool:
+    import sqlite3
+
+    if not database.exists():
+        return database.parent.is_dir()
+    try:
+        with contextlib.closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error:
+        return False
+    return found is not None and found[0] < newest_revision(MIGRATIONS)

@@ -1,5 +1,6 @@
 """Brings the database to the newest schema: a backup first, then the migrations; refuses a newer one."""
 
+import logging
 import sqlite3
 from pathlib import Path
 
@@ -9,14 +10,14 @@ from sqlalchemy import inspect, text
 from webapp.core import clock
 from webapp.core.database import db, release
 from webapp.core.errors import ConfigError
-from webapp.core.paths import MIGRATIONS
+from webapp.core.paths import MIGRATIONS, newest_revision
 
 KEPT_BACKUPS = 5
 
 
 def head() -> str:
-    """Return the newest revision, by file name (`0001_first.py`), so that a normal start need not load Alembic."""
-    return max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
+    """Return the newest revision that this Jackfield knows."""
+    return newest_revision(MIGRATIONS)
 
 
 def current() -> str | None:
@@ -42,6 +43,7 @@ def upgrade(app: Flask) -> None:
     from flask_migrate import Migrate  # Alembic takes 13 MB: loaded only when there is something to migrate
     from flask_migrate import upgrade as run_migrations
 
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     Migrate(app, db, directory=str(MIGRATIONS))
     release()
     run_migrations()
