@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from tests.conftest import Person
-from webapp.accounts.api_token import SCOPES, create_token
+from webapp.accounts.api_token import SCOPES, ApiToken, create_token
 from webapp.accounts.session import SignInSession
 from webapp.accounts.user import User
 from webapp.chat.conversation import Conversation
@@ -54,6 +54,7 @@ def things(app: Flask, owner: Person, add_provider: Callable[..., int]) -> Thing
             provider_name="Mine",
         )
         session.add(run)
+        create_token(session, session.get_one(User, owner.user_id), "editor")
         session.flush()
         return {
             "provider_id": str(provider_id),
@@ -62,6 +63,7 @@ def things(app: Flask, owner: Person, add_provider: Callable[..., int]) -> Thing
             "draft_id": str(draft.id),
             "conversation_id": talk.id,
             "run_id": str(run.id),
+            "token_id": str(session.scalars(select(ApiToken.id)).one()),
             "session_id": str(session.scalars(select(SignInSession.id).filter_by(user_id=owner.user_id)).one()),
             "name": "far-end/mine",
             "address_id": str(session.scalars(select(PrivateAddress.id)).one()),
