@@ -14,6 +14,7 @@ from flask import Flask
 from tests.conftest import Person
 from tests.far_end import FarEnd
 from tests.providers.conftest import KEY, SECRET_HEADER
+from webapp.accounts.user import User
 from webapp.core.crypto import KeyRing
 from webapp.core.database import db, writing
 from webapp.core.errors import CryptoError
@@ -144,7 +145,11 @@ def _garble(session: Any, one: int, other: int) -> None:
     session.get_one(Provider, one).credential.sealed = "v1.k1.AAAA"
 
 
-@pytest.mark.parametrize("tamper", [_swap, _move, _garble])
+def _give_away(session: Any, one: int, other: int) -> None:
+    session.get_one(Provider, one).owner_id = session.query(User.id).filter_by(email="owner").scalar()
+
+
+@pytest.mark.parametrize("tamper", [_swap, _move, _garble, _give_away])
 def test_a_key_that_was_tampered_with_is_not_opened_and_nobody_is_called(
     app: Flask,
     admin: Person,
@@ -198,10 +203,10 @@ def test_a_key_does_not_open_under_another_master_key(app: Flask, admin: Person,
     provider = create(admin)
     other = KeyRing.parse(Secret("k1:" + base64.b64encode(bytes(range(32))).decode()))
     with app.app_context():
-        credential = db.session.get_one(Provider, provider).credential
-        assert credential
+        row = db.session.get_one(Provider, provider)
+        assert row.credential
         with pytest.raises(CryptoError):
-            other.open(credential.sealed, credential._context(credential.origin))
+            other.open(row.credential.sealed, row.credential._context(row.owner_id, row.credential.origin))
 
 
 @pytest.mark.parametrize(("key", "hint"), [("sk-short", "…"), ("x" * 47 + "tail", "…tail")])

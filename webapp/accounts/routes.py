@@ -36,7 +36,7 @@ def create_setup() -> Response:
     if has_admin(db.session):
         abort(404)
     form = SetupForm()
-    if form.token.data and not is_setup_token(db.session, form.token.data):
+    if not is_setup_token(db.session, form.token.data or ""):
         return page("accounts/setup.html", 403, form=form, is_wrong_token=True)
     if not form.validate():
         return page("accounts/setup.html", 422, form=form)

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from flask import Blueprint, Response, g, render_template, request, url_for
 from flask_babel import gettext
 
+from webapp.accounts.session import is_live as is_session_live
 from webapp.core import clock
 from webapp.core.database import db, release
-from webapp.core.errors import ConflictError, CryptoError, ForbiddenError, NotFoundError
+from webapp.core.errors import BusyError, ConflictError, CryptoError, ForbiddenError, NotFoundError
 from webapp.core.runtime import runtime
 from webapp.providers.check import Check, find_check
 from webapp.providers.checks import start_check
@@ -18,6 +19,7 @@ from webapp.providers.forms import ProviderForm, checked_input
 from webapp.providers.provider import Provider, find_own_provider, find_provider
 from webapp.providers.routes import form_again
 from webapp.upstream.addresses import host_port
+from webapp.web.places import stream_place
 from webapp.web.render import fragment, go_to, page, wants_fragment
 from webapp.web.requests import record_id
 from webapp.web.sse import HEARTBEAT, event, event_stream
@@ -68,7 +70,14 @@ def show_check(check_id: int) -> Response:
 def show_check_events(check_id: int) -> Response:
     """The ladder, drawn again whenever a rung changes, until the test ends."""
     find_check(db.session, g.user, check_id)
-    return event_stream(_events(check_id))
+    if request.method == "HEAD":  # its body is never read and never closed: a place would be lost
+        return event_stream(())
+    place = stream_place(runtime().settings.stream_places)
+    if place is None:
+        raise BusyError
+    response = event_stream(_events(check_id, g.session.id))
+    response.call_on_close(place.leave)
+    return response
 
 
 @checks.post("/providers/checks/<int:check_id>/stop")
@@ -100,9 +109,14 @@ def _key_trouble_told() -> Iterator[None]:
         raise ConflictError(gettext("The stored key cannot be opened. Edit the provider and type it again.")) from None
 
 
-def _events(check_id: int) -> Iterator[str]:
+def _events(check_id: int, session_id: int) -> Iterator[str]:
     closing, drawn, spoke = runtime().background.is_closing, "", clock.monotonic()
+    proven = spoke
     while not closing.wait(LOOK_EVERY_SECONDS):
+        if clock.monotonic() - proven > HEARTBEAT_SECONDS:
+            if not is_session_live(session_id):
+                return
+            proven = clock.monotonic()
         try:
             check = find_check(db.session, g.user, check_id)
             html = render_template("providers/_check.html", check=check, provider=_provider_of(check))

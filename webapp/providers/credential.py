@@ -28,27 +28,27 @@ class Credential(Record):
     hint: Mapped[str] = mapped_column(Text)
     saved_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
 
-    def open(self, origin: str) -> Secret:
-        """Return the key for calls to `origin`; raise CryptoError when it was saved for another one."""
-        return runtime().key_ring.open(self.sealed, self._context(origin))
+    def open(self, owner_id: int | None, origin: str) -> Secret:
+        """Return the key for calls to `origin`; raise CryptoError when it was saved for another owner or origin."""
+        return runtime().key_ring.open(self.sealed, self._context(owner_id, origin))
 
-    def seal(self, key: Secret, origin: str) -> None:
-        """Keep a key for one origin; the record must have its id."""
+    def seal(self, key: Secret, owner_id: int | None, origin: str) -> None:
+        """Keep a key for one owner and origin; the record must have its id."""
         self.origin, self.hint, self.saved_at = origin, key.mask(), clock.now()
-        self.sealed = runtime().key_ring.seal(key, self._context(origin))
+        self.sealed = runtime().key_ring.seal(key, self._context(owner_id, origin))
 
-    def _context(self, origin: str) -> str:
-        return f"provider {self.provider_id}|credential {self.id}|{origin}"
+    def _context(self, owner_id: int | None, origin: str) -> str:
+        return f"owner {owner_id}|provider {self.provider_id}|credential {self.id}|{origin}"
 
 
-def store_key(session: Session, provider_id: int, key: Secret, origin: str) -> None:
+def store_key(session: Session, provider_id: int, owner_id: int | None, key: Secret, origin: str) -> None:
     """Set or replace the key of a provider."""
     row = session.scalar(select(Credential).filter_by(provider_id=provider_id))
     if row is None:
         row = Credential(provider_id=provider_id, origin=origin, sealed="", hint="")
         session.add(row)
         session.flush()
-    row.seal(key, origin)
+    row.seal(key, owner_id, origin)
 
 
 def check_key_ring(session: Session, ring: KeyRing) -> None:

@@ -92,7 +92,7 @@ class Provider(Record):
     def key(self) -> Secret | None:
         """Open the key for one call; raise CryptoError when it does not belong to this record and address."""
         if self.credential:
-            return self.credential.open(origin(self.base_url))
+            return self.credential.open(self.owner_id, origin(self.base_url))
         return self.environment_key
 
     def target(self, session: Session) -> Target:
@@ -119,7 +119,7 @@ class Provider(Record):
         return runtime().key_ring.open(header["sealed"], self._header_context(header["name"])).reveal()
 
     def _header_context(self, name: str) -> str:
-        return f"provider {self.id}|header {name.lower()}|{origin(self.base_url)}"
+        return f"owner {self.owner_id}|provider {self.id}|header {name.lower()}|{origin(self.base_url)}"
 
 
 def visible_providers(user: User) -> Select[Provider]:
@@ -155,7 +155,7 @@ def change_address(session: Session, provider: Provider, base_url: str, key: Sec
     provider.base_url = base_url
     session.flush()
     if key:
-        store_key(session, provider.id, key, origin(base_url))
+        store_key(session, provider.id, provider.owner_id, key, origin(base_url))
         session.refresh(provider)
 
 
@@ -192,7 +192,7 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
     if provider.may_change(user):
         try:
             if provider.credential and (key := provider.key()):
-                store_key(session, copy.id, key, origin(copy.base_url))
+                store_key(session, copy.id, copy.owner_id, key, origin(copy.base_url))
             copy.headers = [copy.seal_header(row["name"], provider.open_header(row)) for row in provider.headers or []]
         except CryptoError:
             copy.headers = []
