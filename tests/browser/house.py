@@ -18,6 +18,7 @@ from webapp.providers.provider import Provider
 from webapp.upstream.addresses import host_port
 
 HTMX_HAS_BEGUN = "[data-htmx-powered], body:not(:has([hx-get], [hx-post]))"
+SLOW, QUICK = 0.2, 0.01  # seconds between two pieces of an answer: time to look, and time to end
 OPENAI = ProviderInput("custom", "Far End", "", "openai", "none", "", None, (), False)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.house import House, answers, ask, expect_over, words
+from tests.browser.house import QUICK, SLOW, House, answers, ask, expect_over, words
 
 MARKDOWN = (
     """Some **bold** words and $e^{i\\pi} + 1 = 0$.
@@ -19,16 +19,18 @@ def greet(name):
 | one | 1 |
 
 And then a last paragraph that goes on for quite a while, """
-    + "so that there is time to look, " * 12
+    + "so that there is time to look, " * 40
 )
 
 
 def test_an_answer_grows_and_ends_as_it_was_written_far_away(page: Page, house: House) -> None:
     house.far_end.text = "First words. " + "Then many more of them. " * 12
-    house.open_chat(page, "slow")
+    house.far_end.pace = SLOW
+    house.open_chat(page, "ok")
     answer = ask(page, "Hello")
     expect(page.locator("article.live")).to_contain_text("First words.")
     expect(answer.get_by_text("Writing")).to_be_visible()
+    house.far_end.pace = QUICK
     expect_over(answer)
     expect(answer.locator(".prose")).to_have_text(words(house.far_end.text))
     expect(answer).to_contain_text("9 in")
@@ -37,7 +39,8 @@ def test_an_answer_grows_and_ends_as_it_was_written_far_away(page: Page, house: 
 
 def test_code_tables_and_formulas_are_drawn_while_the_rest_is_written(page: Page, house: House) -> None:
     house.far_end.text = MARKDOWN
-    house.open_chat(page, "slow")
+    house.far_end.pace = QUICK
+    house.open_chat(page, "ok")
     answer = ask(page, "Show me")
     for part in (".live strong", ".live math", ".live figure.code .k, .live figure.code [class]", ".live table td"):
         expect(page.locator(part).first).to_be_visible()

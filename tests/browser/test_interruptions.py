@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.house import House, answers, ask, expect_over, words
+from tests.browser.house import QUICK, SLOW, House, answers, ask, expect_over, words
 from tests.browser.line import Line
 from tests.conftest import Server
 
@@ -26,6 +26,7 @@ def test_a_reload_and_a_second_tab_show_the_whole_answer(page: Page, house: Hous
     page.reload()
     for tab in (page, second):
         expect(tab.locator("article.live")).to_contain_text("The first words.")
+    house.far_end.pace = QUICK
     for tab in (page, second):
         expect_over(answers(tab).last)
         expect(answers(tab).last.locator(".prose")).to_have_text(words(LONG))
@@ -37,6 +38,7 @@ def test_a_hidden_tab_rests_and_catches_up(page: Page, house: House) -> None:
     second = page.context.new_page()
     second.goto(page.url)
     page.evaluate(SHOW, True)
+    house.far_end.pace = QUICK
     expect_over(answers(second).last)
     shown = " ".join(page.locator("article.live .prose").all_inner_texts())
     assert len(shown) < len(LONG) * 0.9
@@ -52,6 +54,7 @@ def test_a_cut_line_loses_nothing(page: Page, house: House, allow: Callable[[str
         far_house = replace(house, server=replace(house.server, url=line.url))
         _begin_long_answer(page, far_house)
         line.cut()
+        house.far_end.pace = QUICK
         expect_over(answers(page).last)
         expect(answers(page).last.locator(".prose")).to_have_text(words(LONG))
         expect(answers(page)).to_have_count(1)
@@ -90,8 +93,9 @@ def test_a_server_that_does_not_answer_is_said_and_the_text_stays(
 
 
 def _begin_long_answer(page: Page, house: House) -> None:
-    house.far_end.text = LONG
-    house.open_chat(page, "slow")
+    """Show the first words of an answer that takes its time until its pace is changed."""
+    house.far_end.text, house.far_end.pace = LONG, SLOW
+    house.open_chat(page, "ok")
     ask(page, "Hello")
     expect(page.locator("article.live")).to_contain_text("The first words.")
 
