@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -16,7 +17,7 @@ from tests.conftest import Person
 from tests.far_end import TEXT, FarEnd
 from webapp.chat import writer
 from webapp.chat.elements import Labels
-from webapp.chat.live import close_live, open_live
+from webapp.chat.live import LiveAnswer, close_live, open_live
 from webapp.chat.message import Message
 from webapp.chat.run import DONE, FAILED, INTERRUPTED, RUNNING, Run, renew_leases
 from webapp.chat.writer import GO_ON, save_live_texts
@@ -111,6 +112,14 @@ def test_a_checkpoint_keeps_what_has_come(chat: Chat) -> None:
             save_live_texts(session)
         assert (chat.run(asked).status, chat.run(asked).message.text) == (RUNNING, "Half ")
     chat.person.post(f"{asked.at}/stop")
+
+
+def test_the_cost_of_an_answer_grows_no_faster_than_its_length() -> None:
+    live, began = LiveAnswer(1, LABELS), time.thread_time()
+    for _ in range(200_000):
+        live.add("text", "đề x ")
+    assert time.thread_time() - began < 10  # when every piece copied all before it, this took a minute
+    assert live.text == "đề x " * 200_000
 
 
 @contextmanager

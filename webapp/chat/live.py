@@ -42,9 +42,10 @@ class LiveAnswer:
     stop: Callable[[], None] | None = None
     is_stopped: bool = False
     is_over: bool = False
-    text: str = ""
-    thought: str = ""
     first_piece_at: float | None = None
+    _texts: list[str] = field(default_factory=list)  # in pieces: adding to one long text would copy it every time
+    _thoughts: list[str] = field(default_factory=list)
+    _length: tuple[int, int] = (0, 0)  # characters of the text, of the reasoning
     _blocks: list[Markup] = field(default_factory=list)
     _tail: Markup = field(default_factory=Markup)
     _version: int = 0
@@ -54,15 +55,28 @@ class LiveAnswer:
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _renderer: AnswerRenderer | None = None
 
+    @property
+    def text(self) -> str:
+        """What has come of the answer."""
+        return "".join(self._texts)
+
+    @property
+    def thought(self) -> str:
+        """What has come of the reasoning."""
+        return "".join(self._thoughts)
+
     def add(self, kind: str, text: str) -> None:
         """Take an increment from the writer. Followers that know of text to be drawn soon are left to their sleep."""
         with self._changed:
             self.first_piece_at = self.first_piece_at or clock.monotonic()
             is_known = self._is_waiting
+            characters, thought = self._length
             if kind == "reasoning":
-                self.thought += text
+                self._thoughts.append(text)
+                self._length = characters, thought + len(text)
             else:
-                self.text += text
+                self._texts.append(text)
+                self._length = characters + len(text), thought
             if not is_known or self._due_in() <= 0:
                 self._changed.notify_all()
 
@@ -97,10 +111,6 @@ class LiveAnswer:
             return self.text, self.thought
 
     @property
-    def _length(self) -> tuple[int, int]:
-        return len(self.text), len(self.thought)
-
-    @property
     def _is_waiting(self) -> bool:
         """Whether there is something that no follower was given yet."""
         return self._drawn != self._length
@@ -113,7 +123,7 @@ class LiveAnswer:
     def _draw(self) -> None:
         if not self._is_waiting or self._due_in() > 0:
             return
-        if len(self.text) > self._drawn[0]:
+        if self._length[0] > self._drawn[0]:
             self._renderer = self._renderer or AnswerRenderer(self.labels)
             finished, self._tail = self._renderer.update(self.text)
             if finished:
