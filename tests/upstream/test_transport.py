@@ -158,3 +158,14 @@ def test_a_streamed_answer_that_repeats_the_key_in_halves_is_kept_without_it(tar
     answer = stream(target, ask("echo-key"))
     list(answer)
     assert answer.reply.text == "Your key [removed] is fine"
+
+
+def test_the_values_of_custom_headers_are_never_shown(far_end: FarEnd) -> None:
+    target = Target(
+        "openai", far_end.at("500"), auth_style=AuthStyle.NONE, headers=(("X-Team", "billing"),), allow_private=True
+    )
+    with pytest.raises(UpstreamError) as caught:
+        complete(target, ChatRequest("ok", (ChatMessage("user", "Hello"),)))
+    assert far_end.calls[-1].headers["x-team"] == "billing"
+    assert "X-Team" in caught.value.exchange.request
+    assert "billing" not in caught.value.exchange.request

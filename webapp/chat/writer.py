@@ -114,9 +114,9 @@ def _load(run_id: int) -> tuple[Target, ChatRequest]:
 
 
 def _history(session: Session, run: Run) -> list[ChatMessage]:
-    """What the model is told: each question before this one with its last answer that has a text, then the question."""
+    """What the model is told: earlier questions, each with its last whole answer or else its last text, then this one."""
     rows = session.execute(
-        select(Message, Run.question_id, Run.continues_id)
+        select(Message, Run.question_id, Run.continues_id, Run.status)
         .outerjoin(Run, Run.message_id == Message.id)
         .where(
             Message.conversation_id == run.conversation_id, Message.id <= max(run.question_id, run.continues_id or 0)
@@ -124,11 +124,13 @@ def _history(session: Session, run: Run) -> list[ChatMessage]:
         .order_by(Message.id)
     ).all()
     whole: dict[int, str] = {}  # a continuation together with what it continues
-    for message, _, continues_id in rows:
+    for message, _, continues_id, _ in rows:
         whole[message.id] = whole.get(continues_id or 0, "") + message.text
-    answers = {question_id: whole[message.id] for message, question_id, _ in rows if question_id and message.text}
+    told = [row for row in rows if row.question_id and row.Message.text]
+    told.sort(key=lambda row: row.status == DONE)  # stable: within each kind the later one wins
+    answers = {row.question_id: whole[row.Message.id] for row in told}
     turns = []
-    for message, question_id, _ in rows:
+    for message, question_id, _, _ in rows:
         if question_id is None and message.id <= run.question_id:
             turns.append(ChatMessage("user", message.text))
             if message.id != run.question_id and message.id in answers:

@@ -39,6 +39,7 @@ class Head:
     request_line: str = field(repr=False)
     headers: list[tuple[str, str]] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
+    hidden: frozenset[str] = frozenset()  # names of the provider's own headers, in small letters
 
     def encode(self) -> bytes:
         """Return the bytes for the wire."""
@@ -47,7 +48,10 @@ class Head:
 
     def readable(self) -> str:
         """Return a text for people, without the secrets."""
-        shown = [(name, REMOVED if _SECRET_NAME.search(name) else value) for name, value in self.headers]
+        shown = [
+            (name, REMOVED if name.lower() in self.hidden or _SECRET_NAME.search(name) else value)
+            for name, value in self.headers
+        ]
         return redact("\n".join([self.request_line, *(f"{name}: {value}" for name, value in shown)]), self.secrets)
 
 
@@ -71,7 +75,8 @@ def head_of(target: Target, call: Call) -> Head:
     if not _REQUEST_TARGET.fullmatch(path):
         raise Fault("bad_request", "The path of the address has characters that cannot be sent.")
     secrets = tuple(value for name, value in target.headers if _SECRET_NAME.search(name)) + ((key,) if key else ())
-    return Head(called, f"{call.method} {path} HTTP/1.1", headers, secrets)
+    hidden = frozenset(name.lower() for name, _ in target.headers)
+    return Head(called, f"{call.method} {path} HTTP/1.1", headers, secrets, hidden)
 
 
 def origin_of(target: Target) -> Origin:
