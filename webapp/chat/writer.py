@@ -114,7 +114,7 @@ def _load(run_id: int) -> tuple[Target, ChatRequest]:
 
 
 def _history(session: Session, run: Run) -> list[ChatMessage]:
-    """What the model is told: earlier questions, each with its last whole answer or else its last text, then this one."""
+    """What the model is told: earlier questions, each with its last whole answer (else its last text), then this."""
     rows = session.execute(
         select(Message, Run.question_id, Run.continues_id, Run.status)
         .outerjoin(Run, Run.message_id == Message.id)
