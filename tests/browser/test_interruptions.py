@@ -11,6 +11,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.house import QUICK, SLOW, House, answers, ask, expect_over, words
 from tests.browser.line import Line
 from tests.conftest import Server
+from webapp.chat.message import Message
+from webapp.core.database import db
 
 LONG = "The first words. " + "And one more sentence after them. " * 14
 SHOW = """hidden => {
@@ -70,6 +72,7 @@ def test_a_page_outlives_its_server(
     own_house.open_chat(page, "stall-mid")
     answer = ask(page, "Hello")
     expect(page.locator("article.live")).to_contain_text("Half")
+    _wait_until_kept(page, own_house, "Half")
     _kill(own_house.server)
     serve(own_house.server.data_dir, JACKFIELD_PORT=own_house.url.rpartition(":")[2])
     expect(answer).to_contain_text("The server was restarted while this was written", timeout=40_000)
@@ -98,6 +101,15 @@ def _begin_long_answer(page: Page, house: House) -> None:
     house.open_chat(page, "ok")
     ask(page, "Hello")
     expect(page.locator("article.live")).to_contain_text("The first words.")
+
+
+def _wait_until_kept(page: Page, house: House, text: str) -> None:
+    """Return when the database has what the page shows: a second later, of which nobody is told."""
+    kept = 0
+    while not kept:
+        page.wait_for_timeout(50)
+        with house.app.app_context():
+            kept = db.session.query(Message).filter(Message.role == "assistant", Message.text.contains(text)).count()
 
 
 def _kill(server: Server) -> None:
