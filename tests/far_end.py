@@ -67,10 +67,10 @@ class FarEnd:
         """Base URL below which every call plays this script."""
         return f"{self.root}/{quote(script, safe=':')}/v1"
 
-    def wait_for_calls(self, count: int) -> list[Call]:
+    def wait_for_calls(self, count: int, seconds: float = WAIT_SECONDS) -> list[Call]:
         """Return the calls as soon as there are so many."""
         with self._changed:
-            assert self._changed.wait_for(lambda: len(self.calls) >= count, WAIT_SECONDS), f"{len(self.calls)} calls"
+            assert self._changed.wait_for(lambda: len(self.calls) >= count, seconds), f"{len(self.calls)} calls"
             return list(self.calls)
 
     def wait_for_open_sockets(self, count: int) -> None:

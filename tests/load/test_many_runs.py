@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from tests.apart import apart
 from tests.conftest import PASSWORD, Server
 from tests.load.browser import Browser, Watched
 from tests.load.stage import PEOPLE, set_stage
@@ -38,7 +39,7 @@ def test_two_hundred_answers_at_once_are_complete_and_exact_for_every_reader(
 ) -> None:
     model = set_stage(app, upstream, [(TOKENS, RATE)])[TOKENS, RATE]
     server = serve(settings.data_dir)
-    readers = asyncio.run(_all_answers(urlsplit(server.url).port or 0, model))
+    readers = apart(_all_answers(urlsplit(server.url).port or 0, model))
     assert server.stop() == 0
     assert [line for line in server.output if " ERROR " in line or "Traceback" in line] == []
     with app.test_request_context("/"):

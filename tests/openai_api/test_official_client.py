@@ -1,11 +1,11 @@
 """OpenAI's own Python client, unchanged, against a serving process."""
 
-import asyncio
 from typing import Any
 
 import openai
 import pytest
 
+from tests.apart import apart
 from tests.openai_api.conftest import KEY, House
 from tests.openai_api.scripts import ARGUMENTS
 
@@ -74,7 +74,7 @@ def test_the_asynchronous_client_works_too(house: House) -> None:
             parts = [chunk.choices[0].delta.content or "" async for chunk in stream]
             return whole.choices[0].message.content, "".join(parts)
 
-    assert asyncio.run(talk()) == (house.far_end.text, house.far_end.text)
+    assert apart(talk()) == (house.far_end.text, house.far_end.text)
 
 
 def test_tools_go_there_and_calls_come_back(house: House, client: openai.OpenAI) -> None:

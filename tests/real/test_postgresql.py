@@ -176,8 +176,6 @@ def test_nul_is_refused_wherever_it_comes(admin: Visitor, model: str) -> None:
         "title": admin.post(f"{page}/title", title=NUL),
         "conversation": admin.post("/chat/model", model=model, conversation=NUL),
         "path": admin.get("/chat/a%00b"),
-        "search": admin.get("/models/picker?q=a%00b"),
-        "list": admin.get("/models?q=a%00b"),
         "user name": admin.post("/login", email=NUL, password="wrong wrong wrong"),
         "provider": admin.post("/providers", vendor="custom", name=NUL, base_url="https://example.com/v1"),
     }

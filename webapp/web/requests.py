@@ -41,6 +41,10 @@ def install_request_log(app: Flask) -> None:
         request_id.set(random_text(12))
         g.started = clock.monotonic()
 
+    @app.teardown_request
+    def end(_error: BaseException | None) -> None:
+        request_id.set("")  # what this thread logs until its next request belongs to none
+
     @app.after_request
     def finish(response: Response) -> Response:
         response.headers["X-Request-Id"] = request_id.get()
