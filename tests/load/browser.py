@@ -102,9 +102,18 @@ class Browser:
                 break
         return watched
 
-    async def events(self, path: str) -> AsyncIterator[str]:
-        """Yield the events of a stream as they come."""
-        reader, writer, status, head = await self._send("GET", path)
+    async def size(self, path: str) -> int:
+        """The bytes of a body as they travel to a browser."""
+        reader, writer, status, head = await self._send("GET", path, headers={"Accept-Encoding": "gzip"})
+        try:
+            assert status == 200, head
+            return sum([len(piece) async for piece in _body(reader, head)])
+        finally:
+            writer.close()
+
+    async def events(self, path: str, body: str = "") -> AsyncIterator[str]:
+        """Yield the events of a stream as they come; with a body it is posted."""
+        reader, writer, status, head = await self._send("POST" if body else "GET", path, body)
         try:
             assert status == 200, head
             rest = b""

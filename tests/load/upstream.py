@@ -43,8 +43,10 @@ def running_upstream(*before: str) -> Iterator[str]:
     command = [*before, sys.executable, "-m", "tests.load.upstream"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
-        process.terminate()
+        try:
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/v1"
+        finally:
+            process.terminate()
 
 
 def _section(chance: random.Random) -> str:
