@@ -1,8 +1,10 @@
 """Private addresses that an admin has opened: nothing else private is ever reached."""
 
+import contextlib
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Text, UniqueConstraint, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webapp.core import clock
@@ -31,7 +33,7 @@ def is_open(session: Session, host: str, port: int) -> bool:
 
 
 def open_address(session: Session, host: str, port: int, admin_id: int) -> None:
-    """Write down an admin's confirmation; a second one changes nothing."""
+    """Write down an admin's confirmation; a second one, also at the same moment, changes nothing."""
     if not is_open(session, host, port):
-        session.add(PrivateAddress(host=host, port=port, opened_by_id=admin_id))
-        session.flush()
+        with contextlib.suppress(IntegrityError), session.begin_nested():
+            session.add(PrivateAddress(host=host, port=port, opened_by_id=admin_id))
