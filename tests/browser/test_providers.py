@@ -58,6 +58,21 @@ def test_rungs_appear_while_the_test_runs_and_it_can_be_stopped(page: Page, hous
     expect(ladder.get_by_role("button", name="Test again")).to_be_visible()
 
 
+def test_each_test_is_watched_over_one_line(page: Page, house: House) -> None:
+    """htmx opens a line again when the element that holds it stays and the line ends a moment later."""
+    provider = house.add("ok", base_url=house.far_end.at("401"))
+    house.visit(page, f"/providers/{provider}")
+    ladder = page.locator("section[id^=provider-check]")
+    lines: list[str] = []
+    page.on("request", lambda request: lines.append(request.url) if request.url.endswith("/events") else None)
+    for button in ("Test connection", *["Test again"] * 4):
+        before = ladder.get_attribute("id")
+        page.get_by_role("button", name=button).click()
+        after = page.locator(f"section[id^=provider-check]:not([id={before}])")
+        expect(after.get_by_role("button", name="Test again")).to_be_visible()
+    assert len(lines) == len(set(lines)) == 5
+
+
 def test_a_card_shows_its_test_and_its_result(page: Page, house: House) -> None:
     provider = house.add("ok", base_url=house.far_end.at("500"))
     house.visit(page, "/providers")
