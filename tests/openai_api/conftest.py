@@ -91,7 +91,7 @@ def opened(first_start: Path, folder: Path) -> Iterator[House]:
     with FarEnd() as far_end, serving() as start:
         app = create_app(Settings(data_dir=folder))
         with app.app_context():
-            house = House(far_end, furnish(far_end))
+            house = House(far_end, furnish(far_end), app=app)
             db.engine.dispose()
         house.server = start(folder, JACKFIELD_THREADS="24")
         yield house
@@ -102,6 +102,7 @@ def opened(first_start: Path, folder: Path) -> Iterator[House]:
 def furnish(far_end: FarEnd) -> dict[str, str]:
     """Add providers, models and tokens; return the tokens by whose they are."""
     add_provider("far-end", far_end.base_url, MODELS)
+    add_provider("second", far_end.base_url, ["fine", "hold"])
     add_provider("claude", far_end.at("anthropic"), ["haiku", "length"], dialect="anthropic")
     add_provider("private", far_end.base_url, ["ok", "secret"], by="owner")
     with writing() as session:

@@ -41,7 +41,7 @@ def connection(house: House, body: dict[str, Any]) -> Iterator[socket.socket]:
 @pytest.mark.parametrize("model", ["hold", "stall", "stall-mid", "comments-mid"])
 def test_a_client_that_leaves_frees_the_provider(house: House, model: str, stream: bool) -> None:
     before = len(house.far_end.calls)
-    with connection(house, {"model": model, "stream": stream}):
+    with connection(house, {"model": f"far-end/{model}", "stream": stream}):
         call = next_call(house, before)
     left = time.monotonic()
     assert call.gone.wait(FREED_SECONDS), "the provider is still busy for nobody"
@@ -67,7 +67,7 @@ def test_closing_the_official_stream_frees_the_provider(house: House, client: op
 def test_the_clients_own_timeout_frees_the_provider(house: House, stream: bool) -> None:
     before = len(house.far_end.calls)
     with pytest.raises(openai.APITimeoutError):
-        house.client(timeout=0.5).chat.completions.create(model="hold", messages=ASKED, stream=stream)
+        house.client(timeout=0.5).chat.completions.create(model="far-end/hold", messages=ASKED, stream=stream)
     assert next_call(house, before).gone.wait(FREED_SECONDS)
 
 
@@ -108,11 +108,11 @@ def memory_mb(house: House) -> float:
 
 @pytest.fixture
 def full(house: House) -> Iterator[int]:
-    """Every place of the house is taken: 24 threads, of which 8 are for pages."""
+    """Every place of the house is taken: 24 threads, of which 8 are for pages; no provider gets more than half."""
     before = len(house.far_end.calls)
     with contextlib.ExitStack() as stack:
         for number in range(16):
-            body = {"model": "stall-mid" if number % 2 else "hold", "stream": True}
+            body = {"model": "second/hold" if number % 2 else "far-end/hold", "stream": bool(number % 4)}
             for _ in range(20):  # a place of the test before may still be on its way back
                 stack.enter_context(connection(house, body))
                 with contextlib.suppress(AssertionError):
@@ -141,16 +141,52 @@ def test_every_place_comes_back(house: House) -> None:
     assert house.client().chat.completions.create(model="far-end/ok", messages=ASKED).choices
 
 
+def test_a_provider_that_hangs_leaves_places_for_the_others(house: House) -> None:
+    before = len(house.far_end.calls)
+    with contextlib.ExitStack() as stack:
+        for _ in range(8):
+            stack.enter_context(connection(house, {"model": "far-end/hold"}))
+        calls = house.far_end.wait_for_calls(before + 8)[before:]
+        with pytest.raises(openai.InternalServerError) as caught:
+            house.client().chat.completions.create(model="far-end/ok", messages=ASKED)
+        assert caught.value.status_code == 503
+        assert house.client().chat.completions.create(model="second/fine", messages=ASKED).choices
+    assert all(call.gone.wait(10) for call in calls)
+
+
+def test_a_stream_holds_no_place_once_it_speaks(house: House) -> None:
+    before = len(house.far_end.calls)
+    with contextlib.ExitStack() as stack:
+        for _ in range(40):  # more than there are threads
+            sock = stack.enter_context(connection(house, {"model": "far-end/stall-mid", "stream": True}))
+            received = b""
+            while b"Half " not in received:
+                received += sock.recv(1000)
+        assert house.client().chat.completions.create(model="far-end/ok", messages=ASKED).choices
+        calls = house.far_end.wait_for_calls(before + 40)[before : before + 40]
+    assert all(call.gone.wait(10) for call in calls)
+
+
+def test_the_connection_of_a_stream_serves_the_next_request(house: House, client: openai.OpenAI) -> None:
+    with httpx2.Client(base_url=house.url, headers={"x-api-key": house.tokens["owner"]}) as http:
+        ports = set()
+        for stream in (True, True, False, True):
+            body = {"model": "far-end/ok", "messages": ASKED, "stream": stream}
+            with http.stream("POST", "/chat/completions", json=body) as response:
+                ports.add(response.extensions["network_stream"].get_extra_info("client_addr"))
+                assert b"choices" in response.read()
+    assert len(ports) == 1
+
+
 def test_no_database_connection_is_held_during_the_wait(furnished: House) -> None:
     app = furnished.app
     assert app
-    body = {"model": "hold", "messages": ASKED}
     headers = {"x-api-key": furnished.tokens["owner"]}
     statuses: list[int] = []
 
     def ask(stream: bool) -> None:
-        response = app.test_client().post("/v1/chat/completions", json=body | {"stream": stream}, headers=headers)
-        statuses.append(response.status_code)
+        body = {"model": "far-end/hold", "messages": ASKED, "stream": stream}
+        statuses.append(app.test_client().post("/v1/chat/completions", json=body, headers=headers).status_code)
 
     threads = [threading.Thread(target=ask, args=(stream,)) for stream in (False, True)]
     for thread in threads:
@@ -175,17 +211,14 @@ def test_a_server_that_closes_says_so_inside_the_stream(own_house: House) -> Non
     assert own_house.server.process.wait(10) == 0
 
 
-def test_a_token_that_is_revoked_ends_its_open_streams(furnished: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webapp.openai_api.stream.CHECK_SECONDS", 0.0)
-    app = furnished.app
-    assert app
-    body = {"model": "stall-mid", "messages": ASKED, "stream": True}
-    headers = {"x-api-key": furnished.tokens["owner"]}
-    with app.test_client().post("/v1/chat/completions", json=body, headers=headers) as response:
-        events = response.iter_encoded()
-        assert b"Half " in next(events)
-        with app.app_context(), writing() as session:
-            session.execute(delete(ApiToken))
-        assert b'"code":"invalid_api_key"' in next(events)
-        assert list(events) == []
-    assert furnished.far_end.calls[0].gone.wait(FREED_SECONDS)
+def test_a_token_that_is_revoked_ends_its_open_streams(own_house: House) -> None:
+    stream = own_house.client().chat.completions.create(model="far-end/stall-mid", messages=ASKED, stream=True)
+    assert next(iter(stream)).choices
+    assert own_house.app
+    with own_house.app.app_context(), writing() as session:
+        session.execute(delete(ApiToken).where(ApiToken.name == "owner"))
+    with pytest.raises(openai.APIError, match="does not hold any more"):
+        list(stream)
+    assert own_house.far_end.calls[0].gone.wait(FREED_SECONDS)
+    with pytest.raises(openai.AuthenticationError):
+        own_house.client().models.list()

@@ -11,6 +11,7 @@ from webapp.core import clock
 from webapp.core.database import Record, UtcTime, reading, writing
 from webapp.core.errors import NotFoundError
 from webapp.core.ids import checked_token, is_checked_token
+from webapp.core.memory import memory
 
 PREFIX = "jf"
 USED_EVERY = timedelta(minutes=5)  # how often "last used" is written
@@ -44,13 +45,15 @@ class ApiToken(Record):
         return not self.is_expired and not self.user.is_disabled
 
 
-def valid_token(session: Session, text: str, scope: str) -> ApiToken | None:
-    """Return the token with this text, if it is valid for `scope`; a malformed one costs no query. Notes its use."""
+def valid_token(text: str, scope: str) -> ApiToken | None:
+    """Return the token with this text and its user, if it is valid for `scope`. Both are detached, for reading only.
+
+    A malformed one costs no query, one that was just used neither. Its use is noted.
+    """
     if not is_checked_token(PREFIX, text):
         return None
-    row = session.scalar(
-        select(ApiToken).options(joinedload(ApiToken.user)).where(ApiToken.token_hash == _hash(text)).limit(1)
-    )
+    token_hash = _hash(text)
+    row = memory.get(("token", token_hash), lambda: _read(token_hash))
     if row is None or scope not in row.scopes or not row.is_live:
         return None
     if row.used_at is None or clock.now() - row.used_at > USED_EVERY:
@@ -59,11 +62,11 @@ def valid_token(session: Session, text: str, scope: str) -> ApiToken | None:
     return row
 
 
-def is_token_live(token_id: int) -> bool:
-    """Tell whether a token may still be used: long streams ask now and then."""
+def live_tokens(ids: set[int]) -> set[int]:
+    """Return those of these tokens that may still be used: long streams ask now and then."""
     with reading() as session:
-        row = session.get(ApiToken, token_id)
-        return row is not None and row.is_live
+        rows = session.scalars(select(ApiToken).options(joinedload(ApiToken.user)).where(ApiToken.id.in_(ids)))
+        return {row.id for row in rows if row.is_live}
 
 
 def create_token(
@@ -102,6 +105,13 @@ def delete_token(session: Session, user: User, token_id: int) -> None:
     if row is None or row.user_id != user.id:
         raise NotFoundError
     session.delete(row)
+
+
+def _read(token_hash: str) -> ApiToken | None:
+    with reading() as session:
+        return session.scalar(
+            select(ApiToken).options(joinedload(ApiToken.user)).where(ApiToken.token_hash == token_hash).limit(1)
+        )
 
 
 def _hash(token: str) -> str:

@@ -110,7 +110,7 @@ def end_sessions(session: Session, user_id: int, *, keep: int | None = None) -> 
 
 def _token_user(text: str, scope: str) -> User | None:
     g.is_token_request = True
-    token = valid_token(db.session, text, scope)
+    token = valid_token(text, scope)
     g.token_id = token.id if token else None
     return token.user if token else None
 

@@ -10,7 +10,10 @@ ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase  # ba
 
 def random_text(length: int) -> str:
     """Return `length` random base62 characters (5.95 bits each)."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    text = ""
+    while len(text) < length:  # bytes of 248 and more are left out: they would make some characters likelier
+        text += "".join(ALPHABET[byte % 62] for byte in secrets.token_bytes(length + 4) if byte < 248)
+    return text[:length]
 
 
 def public_id() -> str:

@@ -51,4 +51,6 @@ def set_up_logs(log_format: str) -> None:
 
 def _escaped(text: str) -> str:
     """Escape as JSON does, but also what a terminal or a viewer takes for a command or a line end."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)

@@ -41,7 +41,7 @@ class Secret:
         raise TypeError("a secret is not pickled")
 
 
-def live_secrets() -> list[Secret]:
-    """Return the secrets that this process holds at the moment."""
+def live_secrets() -> set[str]:
+    """Return the texts of the secrets that this process holds at the moment, each once however often it is used."""
     with _live_lock:
-        return list(_live)
+        return {secret.reveal() for secret in _live}

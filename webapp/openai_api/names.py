@@ -1,5 +1,6 @@
 """Finds the model that a program names: `<provider slug>/<model id>`, or the id alone when only one provider has it."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,11 +8,33 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
+from webapp.core.database import reading
+from webapp.core.memory import memory
 from webapp.models.model import Model, id_hash, visible_models
 from webapp.openai_api.schema import RequestError
 from webapp.providers.provider import Provider, visible_providers
+from webapp.upstream.target import Target
 
 LISTED_KINDS = ("chat", "embedding")
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What a call of a model needs, without any key: remembered between calls and shared by them."""
+
+    provider: Provider  # detached: for reading only
+    model_id: str
+    name: str
+    locked: Target
+
+    def target(self) -> Target:
+        """Return where and how to call, the key opened for one call. Raises CryptoError."""
+        return self.provider.unlocked(self.locked)
+
+
+def find_seat(user: User, name: str) -> Seat:
+    """Return who answers when this user names a model. Raises RequestError like `find_named_model`."""
+    return memory.get(("seat", user.id, name), lambda: _read_seat(user, name))
 
 
 def find_named_model(session: Session, user: User, name: str) -> Model:
@@ -59,6 +82,12 @@ def list_described(session: Session, user: User) -> list[dict[str, Any]]:
         .order_by(Provider.slug, Model.position, Model.id)
     )
     return [_entry(usable[provider_id], model_id, seen) for provider_id, model_id, seen in rows]
+
+
+def _read_seat(user: User, name: str) -> Seat:
+    with reading() as session:
+        model = find_named_model(session, user, name)
+        return Seat(model.provider, model.model_id, qualified(model), model.provider.locked_target(session))
 
 
 def _entry(slug: str, model_id: str, first_seen: datetime) -> dict[str, Any]:

@@ -1,38 +1,44 @@
 """The door of /v1: OpenAI's addresses, shapes and errors, so that its official clients work unchanged."""
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import orjson
-from flask import Blueprint, Response, g, request, stream_with_context
+from flask import Blueprint, Response, g, request
 
-from webapp.accounts.api_token import is_token_live
-from webapp.core.database import db, release
-from webapp.core.errors import BusyError, CryptoError
+from webapp.core.database import db
+from webapp.core.errors import BusyError, CryptoError, JackfieldError
 from webapp.core.runtime import runtime
-from webapp.models.model import Model
+from webapp.openai_api.admitted import admitted
 from webapp.openai_api.answer import Answer
+from webapp.openai_api.client import Client
 from webapp.openai_api.failures import failure_response
-from webapp.openai_api.names import described, find_named_model, list_described, qualified
-from webapp.openai_api.relay import Client, ClientGoneError, Errand
+from webapp.openai_api.names import Seat, described, find_named_model, find_seat, list_described
 from webapp.openai_api.schema import RequestError, read_chat, read_object, unsupported
-from webapp.openai_api.stream import StreamedAnswer
+from webapp.openai_api.stream import Streamed, handed_over, told_here
 from webapp.openai_api.translation import chat_request
-from webapp.upstream.brake import Brake
+from webapp.upstream import stream
+from webapp.upstream.brake import Brake, Stopped
 from webapp.upstream.calls import ask, embed
 from webapp.upstream.failures import UpstreamError
 from webapp.upstream.messages import ChatRequest
+from webapp.upstream.switchboard import switchboard
 from webapp.upstream.target import Target
+from webapp.upstream.transport import pool
 from webapp.web.errors import openai_error
-from webapp.web.places import Place, stream_place
+from webapp.web.places import stream_place
 
 v1 = Blueprint("v1", __name__, url_prefix="/v1")
 
 CLIENT_GONE = 499  # as nginx writes it in its log; nobody reads it
-Result = TypeVar("Result")
+PATIENCE_SECONDS = 5.0  # for the first piece: a failure until then can still be told by a status
+
+
+class ClientGoneError(JackfieldError):
+    """Nobody waits for the answer any more."""
 
 
 @dataclass(slots=True)
@@ -61,13 +67,14 @@ def show_model(name: str) -> Response:
 def create_chat_completion() -> Response:
     """Ask a model; the answer is whole or streamed."""
     query = read_chat(request.get_data())
-    model = find_named_model(db.session, g.user, query.model)
-    asked = chat_request(query, model.model_id, model.provider.dialect)
-    answer = Answer(qualified(model), query.wants_usage)
-    target = _leave_for(model)
+    seat = find_seat(g.user, query.model)
+    asked = chat_request(query, seat.model_id, seat.provider.dialect)
+    answer = Answer(seat.name, query.wants_usage)
+    target = _leave_for(seat)
     if query.is_stream:
         return _streamed(target, asked, answer)
-    reply = _awaited(lambda brake: ask(target, asked, brake)[0])
+    with _waiting(Client(request.environ)) as brake:
+        reply = ask(target, asked, brake)[0]
     g.responder.attempts += "repair" in reply.details
     return _json(answer.whole(reply))
 
@@ -76,13 +83,13 @@ def create_chat_completion() -> Response:
 def create_embeddings() -> Response:
     """Pass texts on to a model that turns them into vectors."""
     fields = read_object(request.get_data())
-    model = find_named_model(db.session, g.user, fields["model"])
-    if model.provider.dialect != "openai":
-        raise unsupported("model", f"is at {model.provider.name}, which offers no embeddings")
-    name = qualified(model)
-    target = _leave_for(model)
-    wanted = fields | {"model": g.responder.model}
-    return _json(_awaited(lambda brake: embed(target, wanted, brake)) | {"model": name})
+    seat = find_seat(g.user, fields["model"])
+    if seat.provider.dialect != "openai":
+        raise unsupported("model", f"is at {seat.provider.name}, which offers no embeddings")
+    target = _leave_for(seat)
+    with _waiting(Client(request.environ)) as brake:
+        answer = embed(target, fields | {"model": seat.model_id}, brake)
+    return _json(answer | {"model": seat.name})
 
 
 @v1.after_request
@@ -120,48 +127,48 @@ def note_client_gone(_error: ClientGoneError) -> Response:
     return Response(status=CLIENT_GONE)
 
 
-def _leave_for(model: Model) -> Target:
-    """Note who answers, open the key, and give the database's connection back: none is held during the wait."""
-    provider = model.provider
-    g.responder = Responder(provider.name, provider.slug, model.model_id)
-    target = provider.target(db.session)
-    release()
-    return target
+def _leave_for(seat: Seat) -> Target:
+    """Note who answers, and open the key. No connection to the database is held during the wait."""
+    provider = seat.provider
+    g.responder = Responder(provider.name, provider.slug, seat.model_id)
+    return seat.target()
 
 
-def _awaited(call: Callable[[Brake], Result]) -> Result:
-    place = _place()
+@contextmanager
+def _waiting(client: Client) -> Iterator[Brake]:
+    """Take one of the threads that may wait for a provider; a client that goes away ends the wait."""
+    place = stream_place(runtime().settings.stream_places, of=g.responder.slug)
+    if place is None:
+        raise BusyError
     try:
-        return Errand(lambda errand: call(errand.brake), Client(request.environ)).result()
+        with switchboard.watching(client.has_gone) as brake:
+            yield brake
+    except Stopped:
+        raise ClientGoneError from None
     finally:
         place.leave()
 
 
 def _streamed(target: Target, asked: ChatRequest, answer: Answer) -> Response:
-    with ExitStack() as duties:
-        duties.callback(_place().leave)
-        streamed = StreamedAnswer(target, asked, answer, Client(request.environ))
-        duties.callback(streamed.hang_up)
-        streamed.begin()
-        end = duties.pop_all().close  # from here on the response is what ends it
-    g.responder.attempts += streamed.is_repaired
-    token_id = g.token_id
-    events = streamed.events(g.responder.provider, lambda: is_token_live(token_id))
-    response = Response(
-        stream_with_context(events),
-        mimetype="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    client = Client(request.environ)
+    with _waiting(client) as brake:
+        source = stream(target, asked, brake)
+        source.open()
+        brake.check()
+        streamed = Streamed(source, answer, g.responder.provider, g.token_id, runtime().background.is_closing.is_set)
+        incoming = source.detach() if client.can_be_carried else None
+        first = incoming.wait(PATIENCE_SECONDS, brake) if incoming else []
+    g.responder.attempts += "repair" in source.reply.details
+    if incoming and incoming.is_over:
+        incoming.leave(pool)
+        source.seal()
+        if (error := source.reply.error) and not first:
+            raise error
+    admitted.enter(g.token_id, runtime().background)
+    events = handed_over(streamed, incoming, first, client) if incoming else told_here(streamed)
+    return Response(
+        events, mimetype="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
-    response.call_on_close(end)
-    return response
-
-
-def _place() -> Place:
-    """Take one of the threads that may wait for a provider, whether the answer is streamed or not."""
-    place = stream_place(runtime().settings.stream_places)
-    if place is None:
-        raise BusyError
-    return place
 
 
 def _json(data: dict[str, Any]) -> Response:

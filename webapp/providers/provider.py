@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -96,18 +97,24 @@ class Provider(Record):
         return self.environment_key
 
     def target(self, session: Session) -> Target:
-        """Return where and how to call, with the key opened."""
-        secret_headers = self.headers or []
+        """Return where and how to call, with the key opened; raise CryptoError when it does not open."""
+        return self.unlocked(self.locked_target(session))
+
+    def locked_target(self, session: Session) -> Target:
+        """Return where and how to call, without key and secret headers: what may be remembered."""
         return Target(
             dialect=self.dialect,
             base_url=self.base_url,
-            api_key=self.key(),
             auth_style=AuthStyle(self.auth_style),
             auth_name=self.auth_name,
-            headers=tuple((header["name"], self.open_header(header)) for header in secret_headers),
             allow_private=bool(self.base_url) and is_open(session, *host_port(self.base_url)),
             vendor=self.vendor_id,
         )
+
+    def unlocked(self, target: Target) -> Target:
+        """Return this target with key and headers opened, for one call; raise CryptoError when they do not open."""
+        headers = tuple((header["name"], self.open_header(header)) for header in self.headers or [])
+        return replace(target, api_key=self.key(), headers=headers)
 
     def seal_header(self, name: str, value: str) -> dict[str, str]:
         """Return a header as it is stored: its value sealed like a key."""

@@ -10,6 +10,7 @@ from webapp.upstream.calls import error_of, is_demo, opened, scrub, with_evidenc
 from webapp.upstream.dialects import DIALECTS, AnswerDecoder
 from webapp.upstream.dialects.demo import DemoAnswer
 from webapp.upstream.failures import Exchange
+from webapp.upstream.incoming import Incoming
 from webapp.upstream.messages import ChatRequest, Piece, Reply
 from webapp.upstream.redact import forms, remove
 from webapp.upstream.repair import mended
@@ -37,6 +38,15 @@ class AnswerStream(Protocol):
         """Send the request and wait for the head of the answer. Raises UpstreamError."""
 
     def __iter__(self) -> Iterator[Piece]: ...
+
+    def detach(self) -> Incoming | None:
+        """Give the rest of an opened answer to a reader that does not wait, instead of iterating; None for the demo.
+
+        Who takes it calls `seal` when it is over.
+        """
+
+    def seal(self) -> None:
+        """Make the reply of a detached answer fit to be kept."""
 
     def stop(self) -> None:
         """End the answer now, from any thread, also before it begins. The text stays; `reply.end` is `stopped`."""
@@ -83,6 +93,22 @@ class _WireStream:
             return
         if repair:
             self._decoder.reply.details["repair"] = repair
+
+    def detach(self) -> Incoming | None:
+        if self._sent is None:
+            return None
+        spellings = forms(self._sent.head.secrets)
+        return Incoming(
+            self._sent.answer,
+            self._decoder,
+            self._target.limits,
+            spellings,
+            lambda fault: self._decoder.fail(error_of(fault, self._target)),
+        )
+
+    def seal(self) -> None:
+        if self._sent:
+            self._seal(self._sent)
 
     def __iter__(self) -> Iterator[Piece]:
         self.open()
@@ -133,6 +159,9 @@ class _WireStream:
             sent.answer.settle(pool)
         else:
             sent.answer.close()
+        self._seal(sent)
+
+    def _seal(self, sent: Sent) -> None:
         self._final = self._decoder.reply
         scrub(self._final, sent.head.secrets)
         if self._final.error:
@@ -151,6 +180,12 @@ class _DemoStream:
 
     def open(self) -> None:
         self._answer = self._answer or DemoAnswer(self._request, self._brake.pulled)
+
+    def detach(self) -> Incoming | None:
+        return None
+
+    def seal(self) -> None:
+        pass
 
     def __iter__(self) -> Iterator[Piece]:
         self.open()

@@ -48,7 +48,7 @@ def send(target: Target, call: Call, brake: Brake, seconds: float, cap: int) -> 
     head = head_of(target, call)
     link = _deliver(head.origin, head.encode() + (call.body or b""), brake, target)
     try:
-        return Sent(head, Answer(link, call.method, brake, target.limits, seconds, cap))
+        return Sent(head, Answer(link, brake, target.limits, seconds, cap))
     except (Fault, Stopped) as error:
         if isinstance(error, Fault):
             error.request = head.readable()
