@@ -157,10 +157,14 @@ def announce(worker: Worker) -> None:
 
 
 def close(_arbiter: object, worker: Worker) -> None:
-    """Wait until the jobs have written down where they stood."""
+    """Wait until the jobs have written down where they stood, and write what they used."""
+    from webapp.usage.recorder import write_waiting
+
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions["jackfield"].background.close(CLOSING_SECONDS)
+        with app.app_context():
+            write_waiting()
 
 
 def _is_outdated(database: Path) -> bool:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Select, Text, select, text, update
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Select, Text, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
@@ -61,6 +61,7 @@ class Run(Record):
     input_tokens: Mapped[int | None]
     output_tokens: Mapped[int | None]
     reasoning_tokens: Mapped[int | None]
+    cost_nano_usd: Mapped[int | None] = mapped_column(BigInteger)
     finish_reason: Mapped[str | None] = mapped_column(Text)
     repair: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # how a refused request was changed before it went
     failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
