@@ -110,6 +110,10 @@ HOSTS: Final = {
 
 def vendor_of(target: Target) -> str:
     """Return the corpus word: by the host when it is known (a custom provider, an edited address), else as set."""
-    host = urlsplit(target.base_url).hostname or ""
-    known = (vendor for suffix, vendor in HOSTS.items() if host == suffix or host.endswith(f".{suffix}"))
-    return next(known, ALIASES.get(target.vendor, target.vendor))
+    return vendor_at(target.base_url) or ALIASES.get(target.vendor, target.vendor)
+
+
+def vendor_at(base_url: str) -> str | None:
+    """Return the corpus word of a vendor's own host; None for any other."""
+    host = urlsplit(base_url).hostname or ""
+    return next((vendor for suffix, vendor in HOSTS.items() if host == suffix or host.endswith(f".{suffix}")), None)
