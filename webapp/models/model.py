@@ -2,6 +2,7 @@
 
 import hashlib
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import JSON, ForeignKey, Select, Text, UniqueConstraint, func, select
@@ -12,7 +13,9 @@ from webapp.core import clock
 from webapp.core.database import Record, UtcTime
 from webapp.core.errors import ConflictError, NotFoundError
 from webapp.providers.provider import Provider, visible_providers
+from webapp.models.facts import SIZES, Facts, merged, with_source
 
+from webapp.upstream.messages import CAPABILITIES
 SEED, DISCOVERED, TYPED = "seed", "provider", "user"
 
 
@@ -39,6 +42,8 @@ class Model(Record):
     provider: Mapped[Provider] = relationship()
 
     @property
+    # Sizes and capabilities follow it. Pages that list models do not load it.
+    facts: Mapped[Facts] = mapped_column(JSON, default=dict, server_default="{}", deferred=True)
     def name(self) -> str:
         """What to call it on a page."""
         return self.display_name or self.model_id
@@ -46,6 +51,23 @@ class Model(Record):
 
 def id_hash(model_id: str) -> str:
     """Return what stands for an id in unique constraints."""
+    def learn(self, told: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take over what each of these sources says now, and bring sizes and capabilities in line."""
+        facts = self.facts or {}
+        for source, known in told.items():
+            facts = with_source(facts, source, known)
+        if facts is not self.facts:
+            self.facts = facts
+        self.settle()
+
+    def settle(self) -> None:
+        """Let sizes and capabilities be what all sources together say, people before all others."""
+        values = {name: fact.value for name, fact in merged(self.facts or {}, self.overrides or {}).items()}
+        self.context_length, self.max_output_tokens = (values.get(name) for name in SIZES)
+        capabilities = {name: values.get(name) for name in CAPABILITIES}
+        if capabilities != self.capabilities:
+            self.capabilities = capabilities
+
     return hashlib.sha256(model_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -74,7 +96,26 @@ def find_model(session: Session, user: User, model_pk: int) -> Model:
     return found
 
 
-def add_model(session: Session, provider: Provider, model_id: str) -> None:
+def find_known_model(session: Session, user: User, model_pk: int) -> Model:
+    """Load a model that this user may see, also one that vanished or is switched off; raise NotFoundError otherwise."""
+    providers = visible_providers(user).with_only_columns(Provider.id)
+    found = session.scalar(select(Model).where(Model.id == model_pk, Model.provider_id.in_(providers)))
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def find_model_of(session: Session, provider: Provider, model_id: str) -> Model:
+    """Load a provider's model by its id, also when it is switched off; raise NotFoundError otherwise."""
+    found = session.scalar(
+        select(Model).filter_by(provider_id=provider.id, id_hash=id_hash(model_id), vanished_at=None)
+    )
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def add_model(session: Session, provider: Provider, model_id: str) -> Model:
     """Add a model by its id, or bring it back when the list lost it; raise ConflictError when it is listed."""
     known = session.scalar(select(Model).filter_by(provider_id=provider.id, id_hash=id_hash(model_id)))
     if known and known.vanished_at is None:

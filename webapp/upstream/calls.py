@@ -73,7 +73,7 @@ def read_models(target: Target, brake: Brake) -> tuple[ModelList, Evidence]:
 def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evidence]:
     """Return a whole answer and its exchange. Raises UpstreamError and Stopped.
 
-    A parameter that is refused by name is repaired once; `reply.details["repair"]` then says how.
+    A parameter that is refused by name is repaired once; `reply.details` then says how.
     """
     if is_demo(target):
         answer = demo.DemoAnswer(request, brake.pulled, pace=0)
@@ -84,7 +84,7 @@ def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evid
     def fetch(request: ChatRequest) -> tuple[Sent, bytes]:
         return _fetch(target, dialect.chat_call(target, request, False), brake, "chat")
 
-    (sent, body), repair = mended(request, fetch)
+    (sent, body), repaired = mended(request, target, dialect.ADDED, fetch)
     decoder = dialect.decoder(target)
     decoder.feed(body)
     decoder.close()
@@ -92,7 +92,7 @@ def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evid
     if reply.error:
         raise with_evidence(reply.error, sent, body)
     scrub(reply, sent.head.secrets)
-    reply.details |= {"repair": repair} if repair else {}
+    reply.details |= repaired
     return reply, functools.partial(sent.exchange, body)
 
 

@@ -61,7 +61,9 @@ class Reply:
     """A whole answer, or what came of it. `complete` is false when it was cut, failed or stopped.
 
     `details` may hold: hint (a word for a note under an empty answer), keep (opaque values to send back), cost_usd,
-    citations.
+    citations, repair (words of upstream/repair.py) and refusals (how often the request was refused before).
+    `more` is JSON text of what was said beyond our words, in OpenAI's places: {"chunk", "choice", "delta", "usage",
+    "refusal"}; `text` includes a refusal. `others` are further answers to the same question, by their number.
     """
 
     text: str = ""

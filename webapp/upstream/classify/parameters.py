@@ -10,7 +10,7 @@ REFUSED: Final = re.compile(
     r"unsupported|not supported|unknown (?:parameter|field|argument|name)|unrecognized|unexpected|does not support"
     r"|not (?:allowed|permitted)|extra_forbidden|extra inputs|invalid (?:parameter|argument|value|temperature|\w+_\w+ )"
     r"|unknown variant|is not one of|only (?:the default|1 is|one of)|must be|out of range|too large"
-    r"|which is the maximum|range:|deprecated for"
+    r"|which is the maximum|range:|deprecated for|cannot both be|may only be|type is unavailable"
 )
 NAMED: Final = tuple(
     re.compile(pattern)
@@ -20,7 +20,8 @@ NAMED: Final = tuple(
         r"(?:parameter|argument|field|property|name|value)s?(?: supplied| name)?(?::? ['\"`]?|\.)([a-z][\w.]+)",
         r"['\"`]([a-z][\w.]+)['\"`]",
         r"invalid (?:value for )?([a-z]+(?:_[a-z]+)+|temperature)\b",
-        r"\b(temperature|top_p|stream_options|max_tokens|max_completion_tokens|reasoning_effort)\b",
+        r"^(\w+): ",
+        r"\b(temperature|top_[pk]|stream_options|max_tokens|max_completion_tokens|reasoning_effort|response_format)\b",
     )
 )
 INSTEAD: Final = re.compile(r"use ['\"`]([a-z]\w+)['\"`] instead")
