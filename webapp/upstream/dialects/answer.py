@@ -166,6 +166,7 @@ class AnswerDecoder:
 
     def _end(self, end: End, pieces: list[Piece]) -> None:
         self._flush(pieces)
+        self._tools.settle(pieces)
         self.ended = True
         reply = self._reply
         reply.end = end
