@@ -4,18 +4,19 @@ import hashlib
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Select, Text, UniqueConstraint, func, select
-from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Select, Text, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship, undefer
 
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime
 from webapp.core.errors import ConflictError, NotFoundError
-from webapp.providers.provider import Provider, visible_providers
 from webapp.models.facts import SIZES, Facts, merged, with_source
-
+from webapp.providers.provider import Provider, visible_providers
 from webapp.upstream.messages import CAPABILITIES
+
 SEED, DISCOVERED, TYPED = "seed", "provider", "user"
 
 
@@ -37,20 +38,19 @@ class Model(Record):
     source: Mapped[str] = mapped_column(Text, default=DISCOVERED)
     search_text: Mapped[str] = mapped_column(Text)
     position: Mapped[int] = mapped_column(default=0)
+    is_enabled: Mapped[bool] = mapped_column(default=True)
+    overrides: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what people said of it (overlay.py)
     first_seen_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
     vanished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    # Sizes and capabilities follow it. Pages that list models do not load it.
+    facts: Mapped[Facts] = mapped_column(JSON, default=dict, server_default="{}", deferred=True)
     provider: Mapped[Provider] = relationship()
 
     @property
-    # Sizes and capabilities follow it. Pages that list models do not load it.
-    facts: Mapped[Facts] = mapped_column(JSON, default=dict, server_default="{}", deferred=True)
     def name(self) -> str:
         """What to call it on a page."""
         return self.display_name or self.model_id
 
-
-def id_hash(model_id: str) -> str:
-    """Return what stands for an id in unique constraints."""
     def learn(self, told: Mapping[str, Mapping[str, Any]]) -> None:
         """Take over what each of these sources says now, and bring sizes and capabilities in line."""
         facts = self.facts or {}
@@ -68,6 +68,9 @@ def id_hash(model_id: str) -> str:
         if capabilities != self.capabilities:
             self.capabilities = capabilities
 
+
+def id_hash(model_id: str) -> str:
+    """Return what stands for an id in unique constraints."""
     return hashlib.sha256(model_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -78,13 +81,13 @@ def searchable(*texts: str | None) -> str:
 
 
 def visible_models(user: User) -> Select[Model]:
-    """Select the models of the providers that this user may use, with their providers."""
+    """Select the models that are switched on, of the providers that this user may use, with their providers."""
     providers = visible_providers(user).with_only_columns(Provider.id)
     return (
         select(Model)
         .join(Model.provider)
         .options(contains_eager(Model.provider))
-        .where(Provider.id.in_(providers), Model.vanished_at.is_(None))
+        .where(Provider.id.in_(providers), Model.vanished_at.is_(None), Model.is_enabled)
     )
 
 
@@ -127,6 +130,18 @@ def add_model(session: Session, provider: Provider, model_id: str) -> Model:
         session.add(known)
     known.source, known.vanished_at = TYPED, None
     count_models(session, provider)
+    return known
+
+
+def delete_model(session: Session, model: Model) -> None:
+    """Remove a model that was typed by hand; raise ConflictError for one of the list."""
+    if model.source != TYPED:
+        raise ConflictError
+    provider = model.provider
+    if provider.default_model == model.model_id:
+        provider.default_model = None
+    session.delete(model)
+    count_models(session, provider)
 
 
 def count_models(session: Session, provider: Provider) -> None:
@@ -150,3 +165,8 @@ def models_of(session: Session, provider_id: int, most: int | None = None) -> li
             .limit(most)
         )
     )
+
+
+def load_facts(session: Session, *which: ColumnElement[bool]) -> None:
+    """Load the facts of models that are loaded already, which keeps them out of lists that do not show them."""
+    session.scalars(select(Model).where(*which).options(undefer(Model.facts))).all()
