@@ -30,7 +30,7 @@ def upgrade() -> None:
         sa.Column("cached_tokens", sa.Integer(), nullable=True),
         sa.Column("reasoning_tokens", sa.Integer(), nullable=True),
         sa.Column("cost_nano_usd", sa.BigInteger(), nullable=True),
-        sa.Column("latency_ms", sa.Double(), nullable=False),
+        sa.Column("latency_ms", sa.Double(), nullable=True),
         sa.Column("first_token_ms", sa.Double(), nullable=True),
         sa.ForeignKeyConstraint(
             ["provider_id"], ["providers.id"], name=op.f("fk_usage_events_provider_id"), ondelete="SET NULL"

@@ -8,6 +8,7 @@ import orjson
 # An escaped backslash and a whole pair are consumed so that only a surrogate standing alone reaches the group.
 SURROGATE = re.compile(r"\\\\|\\u[dD][89abAB]\w{2}\\u[dD][c-fC-F]\w{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})")
 NUL = re.compile(rb"\\\\|(\\u0000)")
+MOST = 2**31  # what an integer column does not hold
 
 
 def loads(text: bytes) -> Any:
@@ -42,10 +43,10 @@ def as_text(value: object) -> str:
 
 
 def as_count(value: object) -> int | None:
-    """Return a whole number of zero or more, else None."""
+    """Return a whole number from zero to what a database column holds, else None."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST else None
 
 
 def first_dict(value: object) -> dict[str, Any]:

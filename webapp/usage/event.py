@@ -45,7 +45,7 @@ class UsageEvent(Record):
     cached_tokens: Mapped[int | None]
     reasoning_tokens: Mapped[int | None]
     cost_nano_usd: Mapped[int | None] = mapped_column(BigInteger)
-    latency_ms: Mapped[float]
+    latency_ms: Mapped[float | None]
     first_token_ms: Mapped[float | None]
 
 
@@ -74,11 +74,16 @@ class Call:
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     cost_nano_usd: int | None = None
-    latency_ms: float = 0.0
+    latency_ms: float | None = None
     first_token_ms: float | None = None
 
     def end(
-        self, outcome: str, reply: Reply | None = None, *, latency_ms: float, first_token_ms: float | None = None
+        self,
+        outcome: str,
+        reply: Reply | None = None,
+        *,
+        latency_ms: float | None,
+        first_token_ms: float | None = None,
     ) -> None:
         """Note how it ended, and what came as far as it came."""
         self.outcome, self.latency_ms, self.first_token_ms = outcome, latency_ms, first_token_ms
