@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, ForeignKey, Select, Text, UniqueConstraint, func, select
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Select, Text, UniqueConstraint, func, select, true
 from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship, undefer
 
 from webapp.accounts.user import User
@@ -38,8 +38,9 @@ class Model(Record):
     source: Mapped[str] = mapped_column(Text, default=DISCOVERED)
     search_text: Mapped[str] = mapped_column(Text)
     position: Mapped[int] = mapped_column(default=0)
-    is_enabled: Mapped[bool] = mapped_column(default=True)
-    overrides: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # what people said of it (overlay.py)
+    is_enabled: Mapped[bool] = mapped_column(default=True, server_default=true())
+    # What people said of it (overlay.py).
+    overrides: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
     first_seen_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
     vanished_at: Mapped[datetime | None] = mapped_column(UtcTime)
     # Sizes and capabilities follow it. Pages that list models do not load it.
