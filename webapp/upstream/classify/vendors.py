@@ -85,7 +85,11 @@ SIBLINGS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
 }
 
 KEY_UNSURE_ON_401: Final = frozenset({"mistral", "azure"})  # also sent for a spent quota, or for another region
-WITHOUT_LIST: Final = frozenset({"perplexity"})
+# Answers to GET /models that tell of the list, not of the address: vendor -> (statuses, action)
+LIST_FAULTS: Final[dict[str, tuple[frozenset[int], str]]] = {
+    "perplexity": (frozenset({404, 405}), "use_catalogue"),  # has none
+    "fireworks": (frozenset({500}), "probe_chat"),  # breaks for some accounts whose key is good
+}
 WRONG_HOST_IS_BLOCKED: Final = frozenset({"moonshot"})  # api.moonshot.com shows Cloudflare's block page
 
 ALIASES: Final = {"qwen": "dashscope", "glm": "bigmodel", "llamacpp": "llama.cpp"}  # words of vendors.toml
