@@ -88,7 +88,7 @@ class Call:
         """Note how it ended, and what came as far as it came."""
         self.outcome, self.latency_ms, self.first_token_ms = outcome, latency_ms, first_token_ms
         if reply:
-            self.attempts += "repair" in reply.details
+            self.attempts += reply.details.get("refusals", 0)
             self.count(reply.usage, reply.details.get("cost_usd"))
 
     def count(self, usage: Usage | None, told_usd: object = None) -> None:
