@@ -10,6 +10,7 @@ from webapp.upstream.brake import Brake, Fault, Stopped
 from webapp.upstream.classify import RequestKind, error_from, error_from_transport, is_error
 from webapp.upstream.dialects import DIALECTS, Call, demo
 from webapp.upstream.dialects.call import json_call
+from webapp.upstream.listing.slim import slimmed
 from webapp.upstream.failures import Exchange, UpstreamError, failure
 from webapp.upstream.messages import ChatRequest, ModelList, Reply
 from webapp.upstream.redact import forms, redact, remove
@@ -165,7 +166,8 @@ def _fetch(target: Target, call: Call, brake: Brake, kind: RequestKind) -> tuple
         seconds, cap = limits.list_seconds, limits.list_bytes
     sent = opened(target, call, brake, seconds, cap, kind)
     try:
-        body = sent.answer.read_all()
+        answer = sent.answer
+        body = b"".join(slimmed(iter(answer.read, b""))) if kind == "list" else answer.read_all()
     except Stopped:
         sent.answer.close()
         raise
