@@ -43,7 +43,7 @@ def test_one_endless_text_costs_time_in_proportion() -> None:
 
 
 def _slim(body: bytes, size: int) -> bytes:
-    return b"".join(slimmed(body[start : start + size] for start in range(0, len(body), size)))
+    return slimmed(body[start : start + size] for start in range(0, len(body), size))
 
 
 def _weighed(value: Any) -> Any:

@@ -167,7 +167,7 @@ def _fetch(target: Target, call: Call, brake: Brake, kind: RequestKind) -> tuple
     sent = opened(target, call, brake, seconds, cap, kind)
     try:
         answer = sent.answer
-        body = b"".join(slimmed(iter(answer.read, b""))) if kind == "list" else answer.read_all()
+        body = slimmed(iter(answer.read, b"")) if kind == "list" else answer.read_all()
     except Stopped:
         sent.answer.close()
         raise
