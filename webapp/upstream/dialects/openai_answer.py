@@ -19,6 +19,7 @@ COUNTS = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 # What most chunks hold, saying nothing or nothing new.
 USUAL_CHUNK_FIELDS = CHUNK_FIELDS | {"system_fingerprint", "service_tier"}
 USUAL_CHOICE_FIELDS = CHOICE_FIELDS | {"logprobs"}
+USD_TICKS = 10**10  # source: docs.x.ai, cost tracking
 MAX_CHOICES = 128  # OpenAI's own limit
 
 
@@ -44,8 +45,8 @@ class OpenAIAnswer(AnswerDecoder):
         if choice and (len(choices) > 1 or choice.get("index")):
             self._read_others(choices, pieces)
         usage = data.get("usage") or choice.get("usage") or as_dict(data.get("x_groq")).get("usage")
-        if usage:
-            self._usage(as_dict(usage))
+        if usage := as_dict(usage):
+            self._usage(usage)
         if citations := as_list(data.get("citations")):
             self._reply.details["citations"] = [link for link in citations if isinstance(link, str)]
 
@@ -150,6 +151,8 @@ class OpenAIAnswer(AnswerDecoder):
                 continue
             part = as_dict(part)
             thinking = part.get("thinking") or part.get("reasoning")
+            if not thinking and part.get("type") in ("thinking", "reasoning"):
+                thinking = as_text(part.get("text"))
             if thinking:
                 self._think(thinking if isinstance(thinking, str) else _details_text(thinking), pieces)
             else:
@@ -160,6 +163,8 @@ class OpenAIAnswer(AnswerDecoder):
         self._more["usage"] = _beyond(usage, COUNTS)
         if isinstance(cost := usage.get("cost"), int | float):
             self._reply.details["cost_usd"] = cost
+        elif isinstance(ticks := usage.get("cost_in_usd_ticks"), int | float):  # xAI
+            self._reply.details["cost_usd"] = ticks / USD_TICKS
 
     def _flush(self, pieces: list[Piece]) -> None:
         self._tell(self._tags.flush(), pieces)
@@ -190,6 +195,8 @@ def read_usage(usage: dict[str, Any]) -> Usage:
     total = _count(usage, "total_tokens") or 0
     if reasoning and total > given + output:
         output = total - given
+    elif reasoning and reasoning > output:
+        output += reasoning
     return Usage(given, output, reasoning, cached)
 
 

@@ -59,6 +59,8 @@ class ToolCalls:
         if isinstance(arguments, str):
             call.arguments.append(arguments)
         elif isinstance(arguments, dict | list) and arguments:
+            if not any(call.arguments):
+                call.told = 0
             call.arguments = [orjson.dumps(arguments).decode()]
         self._tell(call, pieces)
 
@@ -87,7 +89,10 @@ class ToolCalls:
 
     def _call(self, index: object, id_: str, name: str) -> Fragment | None:
         if isinstance(index, int):
-            if index not in self._by_index and (call := self._new()):
+            known = self._by_index.get(index)
+            # Some servers number every whole call 0
+            is_other = known and name and id_ and known.id not in ("", id_) and known.text() is not None
+            if (known is None or is_other) and (call := self._new()):
                 self._by_index[index] = call
             return self._by_index.get(index)
         if id_:
