@@ -130,10 +130,10 @@ def _several(play: Any) -> None:
 
 
 def _acts(play: Any) -> None:
-    """Anthropic's protocol: call the tool that is to be called or the first; without tools, speak."""
+    """Anthropic's protocol: call the tool that is to be called or the first; without tools, or told a result, speak."""
     asked = play.call.json
     tools = [tool["name"] for tool in asked.get("tools", [])]
-    if not tools or asked["messages"][-1]["content"][0] == "{":
+    if not tools or "tool_result" in str(asked["messages"][-1]["content"]):
         return far_end_chat.ok(play)
     name = asked.get("tool_choice", {}).get("name", tools[0])
     usage = {"input_tokens": 9, "output_tokens": 5}
