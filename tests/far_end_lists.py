@@ -14,7 +14,7 @@ PAGE = 100
 def script(name: str) -> Callable[[Any], None]:
     """The list that this base path serves. `401`, `hold`, `gzip` and the like are those of chat calls."""
     kind, _, number = name.partition(":")
-    if kind == "models":
+    if kind == "models" and number:
         return lambda play: _send(play, {"object": "list", "data": _many(int(number))})
     if kind == "pages":
         return lambda play: _page(play, int(number))
@@ -35,6 +35,14 @@ def ok(play: Any) -> None:
 
 def _model(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": 1, "owned_by": "far-end"}
+
+
+def _mounted(play: Any) -> None:
+    """Serve the list below `/v1` only, as a server that is mounted at a path does."""
+    if play.call.path.endswith("/v1/models"):
+        ok(play)
+    else:
+        far_end_chat.error(play, "404")
 
 
 def _many(count: int) -> list[dict[str, Any]]:
@@ -75,5 +83,7 @@ SCRIPTS: dict[str, Callable[[Any], None]] = {
     "endless": _endless,
     "badjson": lambda play: play.send(200, b'{"data": [{"id": "ok"'),
     "deep": lambda play: play.send(200, b"[" * 100_000),
+    "mount": _mounted,
+    "lmstudio": lambda play: _send(play, {"error": "Unexpected endpoint or method. (GET /models)"}),
     "no-list": lambda play: far_end_chat.error(play, "404"),
 }

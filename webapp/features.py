@@ -21,6 +21,7 @@ from webapp.providers.credential import check_key_ring
 from webapp.providers.routes import providers
 from webapp.settings.routes import settings
 from webapp.upstream.transport import forbid_listener
+from webapp.usage.probes import record_rung
 from webapp.web.advice import advise
 from webapp.web.guard import install_guard
 from webapp.web.health import health
@@ -35,6 +36,7 @@ def install_features(app: Flask) -> None:
         check_key_ring(session, parts.key_ring)
         seed_providers(session)
     connection_checks.keep_models = store_list
+    connection_checks.record_rung = record_rung
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)

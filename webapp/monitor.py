@@ -1,4 +1,4 @@
-"""The one background loop: saves live answers, renews leases, ends dead runs, removes what was deleted."""
+"""The one background loop: saves live answers and usage, renews leases, ends dead runs, removes what was deleted."""
 
 import logging
 from datetime import timedelta
@@ -16,6 +16,7 @@ from webapp.core.runtime import runtime
 from webapp.providers.check import RUNNING as CHECK_RUNNING
 from webapp.providers.check import STOPPED, Check
 from webapp.providers.provider import UNDO_TIME, Provider
+from webapp.usage.recorder import prune_usage, write_waiting
 
 BEAT_SECONDS = 1.0
 SWEEP_EVERY = 30  # beats
@@ -38,6 +39,7 @@ def watch() -> None:
                 beat(session)
                 if beats % SWEEP_EVERY == 1:
                     sweep(session)
+            write_waiting()
         except Exception:
             log.exception("The monitor's round failed")
     hang_up_all()
@@ -58,6 +60,7 @@ def sweep(session: Session) -> None:
         update(Check).where(Check.status == CHECK_RUNNING, Check.created_at < now - CHECK_LIMIT).values(status=STOPPED)
     )
     session.execute(delete(Check).where(Check.created_at < now - CHECKS_KEPT))
+    prune_usage(session)
 
 
 def end_runs_of_the_dead(session: Session) -> None:

@@ -199,10 +199,14 @@ def announce(worker: AnyWorker) -> None:
 
 
 def close(_arbiter: object, worker: AnyWorker) -> None:
-    """Wait until the jobs have written down where they stood."""
+    """Wait until the jobs have written down where they stood, and write what they used."""
+    from webapp.usage.recorder import write_waiting
+
     app = getattr(worker, "wsgi", None)
     if app is not None:
         app.extensions["jackfield"].background.close(CLOSING_SECONDS)
+        with app.app_context():
+            write_waiting()
 
 
 def _has_more(conn: Any) -> bool:

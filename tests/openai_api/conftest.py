@@ -28,8 +28,9 @@ __all__ = ["scripts"]
 
 KEY = "sk-canary-5b1d94e07c3f28aa"
 MODELS = (
-    "ok exact tools reasons slow hold stall stall-mid comments-mid endless length cut error-mid echo-key "
-    "400 401 402 403 404 429 500 503 refuse:max_tokens vendor/with-slash embed-small"
+    "ok exact tools tools-held reasons beyond refuses several slow hold stall stall-mid comments-mid endless length "
+    "cut error-mid echo-key 400 401 402 403 404 409 422 429 500 503 refuse:max_tokens vendor/with-slash "
+    "embed-small embed-plain"
 ).split()
 
 
@@ -104,6 +105,7 @@ def furnish(far_end: FarEnd) -> dict[str, str]:
     add_provider("far-end", far_end.base_url, MODELS)
     add_provider("second", far_end.base_url, ["fine", "hold"])
     add_provider("claude", far_end.at("anthropic"), ["haiku", "length"], dialect="anthropic")
+    add_provider("acting", far_end.at("anthropic-acts"), ["sonnet"], dialect="anthropic")
     add_provider("private", far_end.base_url, ["ok", "secret"], by="owner")
     with writing() as session:
         tokens = {}

@@ -5,7 +5,6 @@ from typing import Any
 import openai
 import pytest
 
-from tests.apart import apart
 from tests.openai_api.conftest import KEY, House
 from tests.openai_api.scripts import ARGUMENTS
 
@@ -66,17 +65,6 @@ def test_the_demo_answers_without_any_key(client: openai.OpenAI) -> None:
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "Xin chào"
 
 
-def test_the_asynchronous_client_works_too(house: House) -> None:
-    async def talk() -> tuple[str | None, str]:
-        async with openai.AsyncOpenAI(base_url=house.url, api_key=house.tokens["owner"]) as client:
-            whole = await client.chat.completions.create(model="far-end/ok", messages=ASKED)
-            stream = await client.chat.completions.create(model="far-end/ok", messages=ASKED, stream=True)
-            parts = [chunk.choices[0].delta.content or "" async for chunk in stream]
-            return whole.choices[0].message.content, "".join(parts)
-
-    assert apart(talk()) == (house.far_end.text, house.far_end.text)
-
-
 def test_tools_go_there_and_calls_come_back(house: House, client: openai.OpenAI) -> None:
     answer = client.chat.completions.create(model="tools", messages=ASKED, tools=[TOOL], tool_choice="required")
     assert answer.choices[0].finish_reason == "tool_calls"
@@ -135,31 +123,6 @@ def test_what_we_do_not_know_is_passed_on(house: House, client: openai.OpenAI) -
     }
     assert sent.headers["authorization"] == f"Bearer {KEY}"
     assert not {"cookie", "x-api-key", "x-stainless-lang"} & sent.headers.keys()
-
-
-def test_texts_are_translated_for_anthropic(house: House, client: openai.OpenAI) -> None:
-    messages: list[Any] = [
-        {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": [{"type": "text", "text": "One"}, {"type": "text", "text": "two"}]},
-    ]
-    client.chat.completions.create(
-        model="claude/haiku", messages=messages, max_completion_tokens=9, stop="END", n=1, frequency_penalty=0
-    )
-    assert house.far_end.calls[-1].json == {
-        "model": "haiku",
-        "system": "Be brief.",
-        "messages": [{"role": "user", "content": "One\ntwo"}],
-        "max_tokens": 9,
-        "stop_sequences": ["END"],
-    }
-
-
-def test_texts_become_vectors(house: House, client: openai.OpenAI) -> None:
-    answer = client.embeddings.create(model="far-end/embed-small", input=["a", "b"], encoding_format="float")
-    assert [item.embedding for item in answer.data] == [[0.25, -0.5], [0.25, -0.5]]
-    assert answer.model == "far-end/embed-small"
-    assert house.far_end.calls[-1].path == "/v1/embeddings"
-    assert house.far_end.calls[-1].json["model"] == "embed-small"
 
 
 def test_the_headers_say_who_answered(client: openai.OpenAI) -> None:

@@ -9,6 +9,7 @@ from werkzeug.test import TestResponse
 from tests.openai_api.conftest import House
 
 ASKED = [{"role": "user", "content": "Hello"}]
+TOOL = {"type": "function", "function": {"name": "f"}}
 REMOTE = {"type": "image_url", "image_url": {"url": "http://169.254.169.254/latest"}}
 
 
@@ -54,7 +55,6 @@ def test_nobody_chooses_address_or_key(furnished: House, name: str, path: str) -
         ({"temperature": "hot"}, "temperature"),
         ({"stream": "yes"}, "stream"),
         ({"stream_options": {"include_usage": True}}, "stream_options"),
-        ({"logprobs": True}, "logprobs"),
         ({"functions": [{"name": "f"}]}, "functions"),
         ({"messages": "Hello"}, "messages"),
         ({"messages": None}, "messages"),
@@ -77,14 +77,48 @@ def test_the_wrong_parameter_is_named(furnished: House, fields: dict[str, Any], 
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"tools": [{"type": "function"}]}, "tools"),
-        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"tools": [{"type": "custom"}]}, "tools[0].type"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function"),
+        ({"tools": {"type": "function"}}, "tools"),
+        ({"tools": [TOOL], "tool_choice": {"type": "allowed_tools"}}, "tool_choice"),
+        ({"tools": [TOOL], "tool_choice": "sometimes"}, "tool_choice"),
+        ({"response_format": {"type": "grammar"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
         ({"seed": 0}, "seed"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
+        ({"n": 2}, "n"),
+        ({"logprobs": True}, "logprobs"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"messages": [{"role": "function", "content": "x"}]}, "messages[0].role"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
         ({"messages": [{"role": "user", "content": "x", "name": "Linh"}]}, "messages[0].name"),
+        ({"messages": [{"role": "assistant", "tool_calls": [{"id": "c"}]}]}, "messages[0].tool_calls[0]"),
         (
-            {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:x"}}]}]},
-            "messages[0].content[0]",
+            {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f"}}]}]},
+            "messages[0].tool_calls[0].id",
+        ),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "[1"}}]}]},
+            "messages[0].tool_calls[0].function.arguments",
+        ),
+        ({"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]}, "messages[0].content[0]"),
+        *(
+            (
+                {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": url}}]}]},
+                "messages[0].content[0].image_url",
+            )
+            for url in (
+                "data:x",
+                "http://example.com/a.png",
+                "https://169.254.169.254/latest",
+                "https://[::1]/a.png",
+                "https://0x7f.1/a.png",
+                "https://localhost/a.png",
+                "https://printer.local/a.png",
+                "https://example.com:8443/a.png",
+                "https://user@example.com/a.png",
+                "https://[/a.png",
+                7,
+            )
         ),
     ],
 )

@@ -59,7 +59,7 @@ def test_a_list_of_models_has_the_shape_of_openai(house: House) -> None:
     }
 
 
-@pytest.mark.parametrize("status", ["400", "401", "403", "404", "429", "500", "503"])
+@pytest.mark.parametrize("status", ["400", "401", "403", "404", "409", "422", "429", "500", "503"])
 def test_an_error_raises_what_it_raises_without_us(house: House, status: str) -> None:
     raised = []
     for client, model in ((house.direct(), status), (house.client(), f"far-end/{status}")):

@@ -28,6 +28,8 @@ from webapp.core.database import db, writing
 from webapp.models.model import Model
 from webapp.monitor import sweep
 from webapp.providers.provider import UNDO_TIME
+from webapp.usage.event import OK, Call, UsageEvent
+from webapp.usage.recorder import KEPT, record, write_waiting
 
 NUL = "a\0b"
 _numbers = count(1)
@@ -164,6 +166,25 @@ def test_what_was_deleted_goes_with_all_that_hangs_on_it(
         session.expire_all()
         assert session.scalars(select(Run).filter_by(conversation_id=conversation_id)).all() == []
         assert session.scalars(select(Message).filter_by(conversation_id=conversation_id)).all() == []
+
+
+def test_usage_is_written_without_owners_that_are_gone_and_pruned_when_it_is_old(
+    make_app: Callable[[Settings], Flask], address: str, tmp_path: Path
+) -> None:
+    app = make_app(Settings(data_dir=tmp_path / "data", database_url=address))
+    for model_id, at in {"old": clock.now() - KEPT * 2, "new": clock.now()}.items():
+        call = Call(999, "gone", "Gone", model_id, 999, "api", token_id=999, at=at)
+        call.end(OK, latency_ms=1.5)
+        call.cost_nano_usd = 2**40
+        record(call)
+    with app.app_context():
+        write_waiting()
+        with writing() as session:
+            rows = session.scalars(select(UsageEvent).order_by(UsageEvent.id)).all()
+            kept = {"old", "new"} & {row.model_id for row in rows}
+            assert (kept, {row.provider_id for row in rows}, rows[-1].cost_nano_usd) == ({"old", "new"}, {None}, 2**40)
+            sweep(session)
+            assert session.scalars(select(UsageEvent).filter_by(model_id="old")).all() == []
 
 
 def test_nul_is_refused_wherever_it_comes(admin: Visitor, model: str) -> None:

@@ -130,6 +130,11 @@ def test_a_moment_to_wait_for_becomes_seconds(write: Any) -> None:
         ("Unrecognized request argument supplied: top_k", {"param": "top_k", "repair": {"drop": ["top_k"]}}),
         ("Additional properties are not allowed ('seed' was unexpected)",
          {"param": "seed", "repair": {"drop": ["seed"]}}),
+        ("This response_format type is unavailable now",
+         {"param": "response_format", "repair": {"drop": ["response_format"]}}),
+        ("`temperature` may only be set to 1 when thinking is enabled.",
+         {"param": "temperature", "repair": {"drop": ["temperature"]}}),
+        ("top_k: Extra inputs are not permitted", {"param": "top_k", "repair": {"drop": ["top_k"]}}),
     ],
 )  # fmt: skip
 def test_a_refused_parameter_comes_with_its_repair(text: str, details: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from webapp.chat.answer import AnswerRenderer
 from webapp.chat.elements import Labels
 from webapp.core import clock
 
+SHOWN_KINDS = ("text", "refusal", "reasoning")
 DRAWN_EVERY_SECONDS = 0.1
 DRAWING_SHARE_SECONDS = 0.004  # with many live answers each is drawn less often, so that drawing leaves room to write
 
@@ -67,6 +68,8 @@ class LiveAnswer:
 
     def add(self, kind: str, text: str) -> None:
         """Take an increment from the writer. Followers that know of text to be drawn soon are left to their sleep."""
+        if kind not in SHOWN_KINDS:
+            return
         with self._changed:
             self.first_piece_at = self.first_piece_at or clock.monotonic()
             is_known = self._is_waiting

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, Select, Text, select, text, update
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Select, Text, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
@@ -61,10 +61,12 @@ class Run(Record):
     input_tokens: Mapped[int | None]
     output_tokens: Mapped[int | None]
     reasoning_tokens: Mapped[int | None]
+    cost_nano_usd: Mapped[int | None] = mapped_column(BigInteger)
     finish_reason: Mapped[str | None] = mapped_column(Text)
-    repair: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # how a refused request was changed before it went
+    repair: Mapped[list[str] | None] = mapped_column(JSON)  # how a refused request was changed, in words of upstream
     failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     message: Mapped[Message] = relationship(foreign_keys=[message_id])
+    model: Mapped[Model | None] = relationship()
 
     @property
     def is_running(self) -> bool:
@@ -74,8 +76,7 @@ class Run(Record):
     @property
     def repaired(self) -> list[str]:
         """The parameters that the provider refused by name and that were left out or changed."""
-        repair = self.repair or {}
-        return sorted({*repair.get("drop", ()), *repair.get("rename", {}), *repair.get("set", {})})
+        return sorted({word.split()[1] for word in self.repair or []})
 
     @property
     def can_continue(self) -> bool:

@@ -21,6 +21,8 @@ from webapp.upstream import AnswerStream, stream
 from webapp.upstream.failures import UpstreamError
 from webapp.upstream.messages import ChatMessage, ChatRequest, Reply
 from webapp.upstream.target import Target
+from webapp.usage.event import OK, Call, call_to
+from webapp.usage.recorder import record
 
 GO_ON = "Continue exactly where you stopped. Do not repeat anything and do not comment on this."
 STORE_AGAIN_SECONDS = (0.5, 2.0, 8.0)
@@ -44,10 +46,11 @@ def write(run_id: int) -> None:
     if live is None:
         return
     began = clock.monotonic()
+    call: Call | None = None
     reply, status = Reply(), FAILED
     failure: dict[str, Any] | None = own_failure("server_error")  # should this job itself break
     try:
-        target, request = _load(run_id)
+        target, request, call = _load(run_id)
         reply = _stream(target, request, live)
         status = _status(reply, live)
         failure = failure_record(reply.error) if reply.error and status in (FAILED, INCOMPLETE) else None
@@ -58,9 +61,13 @@ def write(run_id: int) -> None:
     finally:
         # A reply that came to its end has the call's own secrets taken out, also those that came in pieces.
         reply.text, reply.reasoning = reply.text or live.text, reply.reasoning or live.thought
-        ended = clock.monotonic()
-        first = live.first_piece_at
-        figures = {"duration_ms": (ended - began) * 1000, "first_token_ms": (first - began) * 1000 if first else None}
+        duration_ms = (clock.monotonic() - began) * 1000
+        first_token_ms = (live.first_piece_at - began) * 1000 if live.first_piece_at else None
+        if call:
+            call.end(_outcome(status, failure), reply, latency_ms=duration_ms, first_token_ms=first_token_ms)
+            record(call)
+        figures = {"duration_ms": duration_ms, "first_token_ms": first_token_ms}
+        figures["cost_nano_usd"] = call.cost_nano_usd if call else None
         try:
             _store(run_id, reply, status, failure, **figures)
         finally:
@@ -101,7 +108,13 @@ def _status(reply: Reply, live: LiveAnswer) -> str:
     return INCOMPLETE if live.text else FAILED
 
 
-def _load(run_id: int) -> tuple[Target, ChatRequest]:
+def _outcome(status: str, failure: dict[str, Any] | None) -> str:
+    if status == FAILED and failure:
+        return str(failure["category"])
+    return OK if status == DONE else status
+
+
+def _load(run_id: int) -> tuple[Target, ChatRequest, Call]:
     with reading() as session:
         run = session.get_one(Run, run_id)
         model = session.get(Model, run.model_pk) if run.model_pk else None
@@ -110,7 +123,8 @@ def _load(run_id: int) -> tuple[Target, ChatRequest]:
         if not model.provider.is_enabled:
             raise UpstreamError("permission", "The provider is switched off here.")
         target = model.provider.target(session)
-        return target, ChatRequest(model=model.model_id, messages=tuple(_history(session, run)))
+        call = call_to(model.provider, model.model_id, user_id=run.owner_id, source="chat")
+        return target, ChatRequest(model=model.model_id, messages=tuple(_history(session, run))), call
 
 
 def _history(session: Session, run: Run) -> list[ChatMessage]:

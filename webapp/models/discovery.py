@@ -3,13 +3,16 @@
 from typing import Any
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from webapp.core import clock
 from webapp.core.database import claim, reading, writing
 from webapp.core.errors import BusyError, CryptoError
 from webapp.core.runtime import runtime
+from webapp.models.catalogue import Bundled, address_of, look_up
+from webapp.models.facts import CATALOGUE, GUESS, LISTED
 from webapp.models.model import DISCOVERED, SEED, Model, count_models, id_hash, searchable
+from webapp.models.overlay import lay_over
 from webapp.providers.failure import failure_record, own_failure
 from webapp.providers.provider import LONGEST_REFRESH, Provider
 from webapp.upstream import list_models
@@ -17,21 +20,13 @@ from webapp.upstream.failures import UpstreamError
 from webapp.upstream.messages import ModelInfo, ModelList
 
 MOST_MODELS = 10_000
+CHUNK = 500  # rows that are stored at once
+LOOK_EVERY_SECONDS = 0.15
 
 
 def start_refresh(session: Session, provider: Provider) -> bool:
     """Begin a refresh in the background; False when one runs already, so that clicks cost the provider one call."""
-    overdue = clock.now() - LONGEST_REFRESH
-    began = claim(
-        session,
-        update(Provider)
-        .where(
-            Provider.id == provider.id,
-            or_(Provider.refresh_started_at.is_(None), Provider.refresh_started_at < overdue),
-        )
-        .values(refresh_started_at=clock.now(), refresh_failure=None),
-    )
-    session.commit()
+    began = _take_turn(session, provider)
     if began:
         try:
             runtime().background.start(refresh, provider.id)
@@ -40,6 +35,17 @@ def start_refresh(session: Session, provider: Provider) -> bool:
             session.commit()
             raise
     return began
+
+
+def refresh_now(session: Session, provider: Provider) -> None:
+    """Read the list before this returns, or wait for whoever reads it already. Holds no connection meanwhile."""
+    provider_id, is_closing = provider.id, runtime().background.is_closing
+    began = _take_turn(session, provider)
+    session.close()
+    if began:
+        refresh(provider_id)
+    while _is_refreshing(provider_id) and not is_closing.wait(LOOK_EVERY_SECONDS):
+        pass
 
 
 def refresh(provider_id: int) -> None:
@@ -67,36 +73,92 @@ def refresh(provider_id: int) -> None:
 
 def store_list(provider_id: int, found: ModelList) -> None:
     """Bring the stored models in line with a list: new ones in, known ones updated, missing ones marked as vanished."""
+    models = found.models[:MOST_MODELS]
+    bundled = _bundled(provider_id, models)
     with writing() as session:
-        provider = session.get(Provider, provider_id)
-        if provider is None:
+        if session.get(Provider, provider_id) is None:
             return
-        known = {row.id_hash: row for row in session.scalars(select(Model).where(Model.provider_id == provider_id))}
-        seen = set()
-        for position, info in enumerate(found.models[:MOST_MODELS]):
-            key = id_hash(info.id)
-            seen.add(key)
-            row = known.get(key)
-            if row is None:
-                row = Model(provider_id=provider_id, model_id=info.id, id_hash=key)
-                session.add(row)
-            _update(row, info, position)
+        for start in range(0, len(models), CHUNK):
+            _store(session, provider_id, models[start : start + CHUNK], start, bundled)
+            session.flush()
+            session.expunge_all()  # thousands of rows at once would cost more memory than all else
         if found.complete:
-            for key, row in known.items():
-                if key not in seen and row.source == DISCOVERED:
-                    row.vanished_at = row.vanished_at or clock.now()
+            _mark_vanished(session, provider_id, {id_hash(info.id) for info in models})
+        provider = session.get_one(Provider, provider_id)
         provider.refreshed_at = clock.now()
         count_models(session, provider)
 
 
-def _update(row: Model, info: ModelInfo, position: int) -> None:
-    """What the provider says wins; what it leaves open keeps what the bundled catalogue said."""
-    if row.source != SEED:
-        row.source, row.position = DISCOVERED, position + 1
-    row.kind, row.vanished_at = info.kind, None
-    row.display_name = info.display_name or row.display_name
-    row.context_length = info.context_length or row.context_length
-    row.max_output_tokens = info.max_output_tokens or row.max_output_tokens
-    said = {name: value for name, value in info.capabilities.items() if value is not None}
-    row.capabilities = {**(row.capabilities or {}), **said}
-    row.search_text = searchable(row.display_name, info.id)
+def _take_turn(session: Session, provider: Provider) -> bool:
+    overdue = clock.now() - LONGEST_REFRESH
+    began = claim(
+        session,
+        update(Provider)
+        .where(
+            Provider.id == provider.id,
+            or_(Provider.refresh_started_at.is_(None), Provider.refresh_started_at < overdue),
+        )
+        .values(refresh_started_at=clock.now(), refresh_failure=None),
+    )
+    session.commit()
+    return began
+
+
+def _is_refreshing(provider_id: int) -> bool:
+    with reading() as session:
+        row = session.get(Provider, provider_id)
+        return row is not None and row.is_refreshing
+
+
+def _bundled(provider_id: int, models: list[ModelInfo]) -> Bundled:
+    """What the catalogue says, looked up before anything is locked. A name of one's own machine proves nothing."""
+    with reading() as session:
+        provider = session.get(Provider, provider_id)
+        if provider is None:
+            return {}
+        address = address_of(session, provider)
+    wanted = {
+        info.id: not address.is_local or "architecture" in info.details
+        for info in models
+        if "identity" not in info.details
+    }
+    return look_up(wanted, address)
+
+
+def _store(session: Session, provider_id: int, models: list[ModelInfo], start: int, bundled: Bundled) -> None:
+    hashes = {id_hash(info.id): info for info in models}
+    rows = session.scalars(
+        select(Model).options(undefer(Model.facts)).where(Model.provider_id == provider_id, Model.id_hash.in_(hashes))
+    )
+    known = {row.id_hash: row for row in rows}
+    for position, (key, info) in enumerate(hashes.items(), start):
+        row = known.get(key)
+        if row is None:
+            row = Model(provider_id=provider_id, model_id=info.id, id_hash=key)
+            session.add(row)
+        if row.source != SEED:
+            row.source, row.position = DISCOVERED, position + 1
+        row.kind, row.vanished_at = info.kind, None
+        row.display_name = info.display_name or row.display_name
+        source, facts = bundled.get(info.id, (CATALOGUE, {}))
+        row.learn({LISTED: _told(info), CATALOGUE: {}, GUESS: {}, source: facts})
+        lay_over(row)
+        row.search_text = searchable(row.display_name, info.id)
+
+
+def _told(info: ModelInfo) -> dict[str, Any]:
+    """What the provider's list says of a model."""
+    sizes: dict[str, Any] = {"context_length": info.context_length, "max_output_tokens": info.max_output_tokens}
+    prices: dict[str, Any] = info.details.get("price", {})
+    return sizes | info.capabilities | prices
+
+
+def _mark_vanished(session: Session, provider_id: int, seen: set[str]) -> None:
+    rows = session.execute(
+        select(Model.id, Model.id_hash).where(
+            Model.provider_id == provider_id, Model.source == DISCOVERED, Model.vanished_at.is_(None)
+        )
+    ).all()
+    gone = [row.id for row in rows if row.id_hash not in seen]
+    for start in range(0, len(gone), CHUNK):
+        session.execute(update(Model).where(Model.id.in_(gone[start : start + CHUNK])).values(vanished_at=clock.now()))

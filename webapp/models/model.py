@@ -2,16 +2,20 @@
 
 import hashlib
 import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Select, Text, UniqueConstraint, func, select
-from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Select, Text, UniqueConstraint, func, select, true
+from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship, undefer
 
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime
 from webapp.core.errors import ConflictError, NotFoundError
+from webapp.models.facts import SIZES, Facts, merged, with_source
 from webapp.providers.provider import Provider, visible_providers
+from webapp.upstream.messages import CAPABILITIES
 
 SEED, DISCOVERED, TYPED = "seed", "provider", "user"
 
@@ -34,14 +38,36 @@ class Model(Record):
     source: Mapped[str] = mapped_column(Text, default=DISCOVERED)
     search_text: Mapped[str] = mapped_column(Text)
     position: Mapped[int] = mapped_column(default=0)
+    is_enabled: Mapped[bool] = mapped_column(default=True, server_default=true())
+    # What people said of it (overlay.py).
+    overrides: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
     first_seen_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
     vanished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    # Sizes and capabilities follow it. Pages that list models do not load it.
+    facts: Mapped[Facts] = mapped_column(JSON, default=dict, server_default="{}", deferred=True)
     provider: Mapped[Provider] = relationship()
 
     @property
     def name(self) -> str:
         """What to call it on a page."""
         return self.display_name or self.model_id
+
+    def learn(self, told: Mapping[str, Mapping[str, Any]]) -> None:
+        """Take over what each of these sources says now, and bring sizes and capabilities in line."""
+        facts = self.facts or {}
+        for source, known in told.items():
+            facts = with_source(facts, source, known)
+        if facts is not self.facts:
+            self.facts = facts
+        self.settle()
+
+    def settle(self) -> None:
+        """Let sizes and capabilities be what all sources together say, people before all others."""
+        values = {name: fact.value for name, fact in merged(self.facts or {}, self.overrides or {}).items()}
+        self.context_length, self.max_output_tokens = (values.get(name) for name in SIZES)
+        capabilities = {name: values.get(name) for name in CAPABILITIES}
+        if capabilities != self.capabilities:
+            self.capabilities = capabilities
 
 
 def id_hash(model_id: str) -> str:
@@ -56,13 +82,13 @@ def searchable(*texts: str | None) -> str:
 
 
 def visible_models(user: User) -> Select[Model]:
-    """Select the models of the providers that this user may use, with their providers."""
+    """Select the models that are switched on, of the providers that this user may use, with their providers."""
     providers = visible_providers(user).with_only_columns(Provider.id)
     return (
         select(Model)
         .join(Model.provider)
         .options(contains_eager(Model.provider))
-        .where(Provider.id.in_(providers), Model.vanished_at.is_(None))
+        .where(Provider.id.in_(providers), Model.vanished_at.is_(None), Model.is_enabled)
     )
 
 
@@ -74,7 +100,26 @@ def find_model(session: Session, user: User, model_pk: int) -> Model:
     return found
 
 
-def add_model(session: Session, provider: Provider, model_id: str) -> None:
+def find_known_model(session: Session, user: User, model_pk: int) -> Model:
+    """Load a model that this user may see, also one that vanished or is switched off; raise NotFoundError otherwise."""
+    providers = visible_providers(user).with_only_columns(Provider.id)
+    found = session.scalar(select(Model).where(Model.id == model_pk, Model.provider_id.in_(providers)))
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def find_model_of(session: Session, provider: Provider, model_id: str) -> Model:
+    """Load a provider's model by its id, also when it is switched off; raise NotFoundError otherwise."""
+    found = session.scalar(
+        select(Model).filter_by(provider_id=provider.id, id_hash=id_hash(model_id), vanished_at=None)
+    )
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def add_model(session: Session, provider: Provider, model_id: str) -> Model:
     """Add a model by its id, or bring it back when the list lost it; raise ConflictError when it is listed."""
     known = session.scalar(select(Model).filter_by(provider_id=provider.id, id_hash=id_hash(model_id)))
     if known and known.vanished_at is None:
@@ -85,6 +130,18 @@ def add_model(session: Session, provider: Provider, model_id: str) -> None:
         )
         session.add(known)
     known.source, known.vanished_at = TYPED, None
+    count_models(session, provider)
+    return known
+
+
+def delete_model(session: Session, model: Model) -> None:
+    """Remove a model that was typed by hand; raise ConflictError for one of the list."""
+    if model.source != TYPED:
+        raise ConflictError
+    provider = model.provider
+    if provider.default_model == model.model_id:
+        provider.default_model = None
+    session.delete(model)
     count_models(session, provider)
 
 
@@ -109,3 +166,8 @@ def models_of(session: Session, provider_id: int, most: int | None = None) -> li
             .limit(most)
         )
     )
+
+
+def load_facts(session: Session, *which: ColumnElement[bool]) -> None:
+    """Load the facts of models that are loaded already, which keeps them out of lists that do not show them."""
+    session.scalars(select(Model).where(*which).options(undefer(Model.facts))).all()

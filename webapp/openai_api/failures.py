@@ -32,6 +32,7 @@ OUTCOMES: dict[str, tuple[int, str | None]] = {
     "timeout": (504, None),
     "network_timeout": (504, None),
 }
+KEPT_STATUSES = frozenset({409, 422})  # of a bad request: OpenAI's SDKs have exceptions of their own for them
 ELSE = (502, None)  # somebody behind us is broken or cannot be reached
 
 
@@ -53,6 +54,8 @@ class Told:
 def told(error: UpstreamError, provider: str) -> Told:
     """Put a provider's failure into words; `provider` is the name that the message begins with."""
     status, code = OUTCOMES.get(error.category, ELSE)
+    if error.category in ("bad_request", "bad_param") and error.status in KEPT_STATUSES:
+        status = error.status
     param = error.details.get("param")
     message = f"{provider}: {error.message or error.category.replace('_', ' ')}"
     return Told(status, message, code or error.category, param if isinstance(param, str) else None)

@@ -19,15 +19,19 @@ from webapp.openai_api.failures import failure_response
 from webapp.openai_api.names import Seat, described, find_named_model, find_seat, list_described
 from webapp.openai_api.schema import RequestError, read_chat, read_object, unsupported
 from webapp.openai_api.stream import Streamed, handed_over, told_here
+from webapp.openai_api.timing import TimedCall
 from webapp.openai_api.translation import chat_request
 from webapp.upstream import stream
 from webapp.upstream.brake import Brake, Stopped
 from webapp.upstream.calls import ask, embed
 from webapp.upstream.failures import UpstreamError
-from webapp.upstream.messages import ChatRequest
+from webapp.upstream.dialects.openai_answer import read_usage
+from webapp.upstream.messages import ChatRequest, Reply
+from webapp.upstream.shapes import as_dict
 from webapp.upstream.switchboard import switchboard
 from webapp.upstream.target import Target
 from webapp.upstream.transport import pool
+from webapp.usage.event import OK, STOPPED, Kind
 from webapp.web.errors import openai_error
 from webapp.web.places import stream_place
 
@@ -70,12 +74,13 @@ def create_chat_completion() -> Response:
     seat = find_seat(g.user, query.model)
     asked = chat_request(query, seat.model_id, seat.provider.dialect)
     answer = Answer(seat.name, query.wants_usage)
-    target = _leave_for(seat)
+    target = _leave_for(seat, "chat")
     if query.is_stream:
         return _streamed(target, asked, answer)
     with _waiting(Client(request.environ)) as brake:
         reply = ask(target, asked, brake)[0]
-    g.responder.attempts += "repair" in reply.details
+    g.call.end(OK, reply)
+    g.responder.attempts += reply.details.get("refusals", 0)
     return _json(answer.whole(reply))
 
 
@@ -86,9 +91,10 @@ def create_embeddings() -> Response:
     seat = find_seat(g.user, fields["model"])
     if seat.provider.dialect != "openai":
         raise unsupported("model", f"is at {seat.provider.name}, which offers no embeddings")
-    target = _leave_for(seat)
+    target = _leave_for(seat, "embedding")
     with _waiting(Client(request.environ)) as brake:
         answer = embed(target, fields | {"model": seat.model_id}, brake)
+    g.call.end(OK, Reply(usage=read_usage(as_dict(answer.get("usage")))))
     return _json(answer | {"model": seat.name})
 
 
@@ -127,10 +133,11 @@ def note_client_gone(_error: ClientGoneError) -> Response:
     return Response(status=CLIENT_GONE)
 
 
-def _leave_for(seat: Seat) -> Target:
+def _leave_for(seat: Seat, kind: Kind) -> Target:
     """Note who answers, and open the key. No connection to the database is held during the wait."""
     provider = seat.provider
     g.responder = Responder(provider.name, provider.slug, seat.model_id)
+    g.call = TimedCall(seat, kind, g.user.id, g.token_id)
     return seat.target()
 
 
@@ -144,7 +151,11 @@ def _waiting(client: Client) -> Iterator[Brake]:
         with switchboard.watching(client.has_gone) as brake:
             yield brake
     except Stopped:
+        g.call.end(STOPPED)
         raise ClientGoneError from None
+    except UpstreamError as error:
+        g.call.end(error.category)
+        raise
     finally:
         place.leave()
 
@@ -155,15 +166,15 @@ def _streamed(target: Target, asked: ChatRequest, answer: Answer) -> Response:
         source = stream(target, asked, brake)
         source.open()
         brake.check()
-        streamed = Streamed(source, answer, g.responder.provider, g.token_id, runtime().background.is_closing.is_set)
+        streamed = Streamed(source, answer, g.call, runtime().background.is_closing.is_set)
         incoming = source.detach() if client.can_be_carried else None
         first = incoming.wait(PATIENCE_SECONDS, brake) if incoming else []
-    g.responder.attempts += "repair" in source.reply.details
-    if incoming and incoming.is_over:
-        incoming.leave(pool)
-        source.seal()
-        if (error := source.reply.error) and not first:
-            raise error
+        g.responder.attempts += source.reply.details.get("refusals", 0)
+        if incoming and incoming.is_over:
+            incoming.leave(pool)
+            source.seal()
+            if (error := source.reply.error) and not first:
+                raise error
     admitted.enter(g.token_id, runtime().background)
     events = handed_over(streamed, incoming, first, client) if incoming else told_here(streamed)
     return Response(

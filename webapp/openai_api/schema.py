@@ -16,17 +16,22 @@ FORBIDDEN = frozenset(
     "base_url api_base api_key api_version api_type organization project headers extra_headers default_headers "
     "extra_query default_query extra_body custom_llm_provider model_list user_config azure_ad_token".split()
 )
-# Whatever else may be asked for is passed on; these would come back in a form that our answers do not have.
-UNANSWERABLE = {
-    "n": (1,),
-    "logprobs": (False,),
-    "top_logprobs": (0,),
-    "modalities": (["text"],),
-    "audio": (),
-    "functions": ([],),
-    "function_call": ("none",),
+# Whatever else may be asked for is passed on; these, long out of use, would come back in a form that our answers lack.
+OUT_OF_USE = {"functions": ([],), "function_call": ("none",)}
+# What clients send although it asks for nothing: leaving it out changes nothing.
+IDLE_VALUES: tuple[Any, ...] = ([], {}, "", "auto", "none", {"type": "text"})
+IDLE_FIELDS: dict[str, Any] = {
+    "n": 1,
+    "frequency_penalty": 0,
+    "presence_penalty": 0,
+    "top_logprobs": 0,
+    "modalities": ["text"],
+    "parallel_tool_calls": True,
+    "service_tier": "default",
 }
-COUNTS = ("max_tokens", "max_completion_tokens")
+IMAGE_CODE = "invalid_image_url"
+MOST_CHOICES = 128  # OpenAI's own limit
+COUNTS = ("max_tokens", "max_completion_tokens", "n")
 
 
 class RequestError(JackfieldError):
@@ -77,18 +82,24 @@ def read_chat(data: bytes) -> ChatQuery:
     options = fields.pop("stream_options", None)
     _check_messages(messages)
     if not isinstance(is_stream, bool | None):
-        raise _wrong_type("stream", "a boolean")
+        raise wrong_type("stream", "a boolean")
     if not isinstance(options, dict | None):
-        raise _wrong_type("stream_options", "an object")
+        raise wrong_type("stream_options", "an object")
     if options and not is_stream:
         raise RequestError("'stream_options' is only allowed when 'stream' is enabled.", param="stream_options")
     for name in COUNTS:
         _check_count(name, fields.get(name))
     if isinstance(fields.get("temperature"), bool) or not isinstance(fields.get("temperature"), int | float | None):
-        raise _wrong_type("temperature", "a number")
-    for name, accepted in UNANSWERABLE.items():
+        raise wrong_type("temperature", "a number")
+    if (choices := fields.get("n") or 1) > MOST_CHOICES:
+        raise RequestError(
+            f"Invalid 'n': integer above maximum value. Expected a value <= {MOST_CHOICES}, but got {choices} instead.",
+            param="n",
+            code="integer_above_max_value",
+        )
+    for name, accepted in OUT_OF_USE.items():
         if fields.get(name) is not None and fields[name] not in accepted:
-            raise unsupported(name, "is not supported here")
+            raise unsupported(name, "is not supported here; 'tools' is")
     return ChatQuery(model, messages, bool(is_stream), options or {}, fields)
 
 
@@ -97,9 +108,19 @@ def unsupported(param: str, why: str) -> RequestError:
     return RequestError(f"Unsupported parameter: '{param}' {why}.", param=param, code="unsupported_parameter")
 
 
+def wrong_type(param: str, wanted: str) -> RequestError:
+    """Return the refusal of a value."""
+    return RequestError(f"Invalid type for '{param}': expected {wanted}.", param=param, code="invalid_type")
+
+
+def is_idle(name: str, value: object) -> bool:
+    """Tell whether a field of a request or a message can be left out where it has no translation."""
+    return value is None or value is False or value in IDLE_VALUES or value == IDLE_FIELDS.get(name)
+
+
 def _check_messages(messages: object) -> None:
     if not isinstance(messages, list):
-        raise _wrong_type("messages", "an array of objects")
+        raise wrong_type("messages", "an array of objects")
     if not messages:
         raise RequestError("Invalid 'messages': empty array.", param="messages", code="empty_array")
     if len(messages) > MOST_MESSAGES:
@@ -110,41 +131,23 @@ def _check_messages(messages: object) -> None:
         )
     for number, message in enumerate(messages):
         if not isinstance(message, dict) or not isinstance(message.get("role"), str):
-            raise _wrong_type(f"messages[{number}]", "an object with a role")
+            raise wrong_type(f"messages[{number}]", "an object with a role")
         content = message.get("content")
         if not isinstance(content, str | list | None):
-            raise _wrong_type(f"messages[{number}].content", "a text or an array of objects")
+            raise wrong_type(f"messages[{number}].content", "a text or an array of objects")
         for place, part in enumerate(content if isinstance(content, list) else []):
-            _check_part(part, f"messages[{number}].content[{place}]")
-
-
-def _check_part(part: object, where: str) -> None:
-    if not isinstance(part, dict):
-        raise _wrong_type(where, "an object")
-    if "image_url" in part:
-        image = part["image_url"]
-        url = image.get("url") if isinstance(image, dict) else image
-        # A provider in our own network would fetch it from there.
-        if not isinstance(url, str) or not url[:5].lower() == "data:":
-            raise RequestError(
-                f"Invalid '{where}.image_url': only data: URLs are accepted; send the image itself.",
-                param=f"{where}.image_url",
-                code="invalid_image_url",
-            )
+            if not isinstance(part, dict):
+                raise wrong_type(f"messages[{number}].content[{place}]", "an object")
 
 
 def _check_count(name: str, value: object) -> None:
     if value is None:
         return
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _wrong_type(name, "an integer")
+        raise wrong_type(name, "an integer")
     if value < 1:
         raise RequestError(
             f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead.",
             param=name,
             code="integer_below_min_value",
         )
-
-
-def _wrong_type(param: str, wanted: str) -> RequestError:
-    return RequestError(f"Invalid type for '{param}': expected {wanted}.", param=param, code="invalid_type")

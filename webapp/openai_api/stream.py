@@ -3,9 +3,7 @@
 On our own server the switchboard carries it, and no thread waits. Elsewhere, and for the demo, a thread does.
 """
 
-import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from webapp.core import clock
 from webapp.core.handover import HandedOver, Parked, parking
@@ -13,62 +11,56 @@ from webapp.openai_api.admitted import admitted
 from webapp.openai_api.answer import Answer, event
 from webapp.openai_api.client import Client
 from webapp.openai_api.failures import told
-from webapp.upstream.failures import UpstreamError
+from webapp.openai_api.timing import TimedCall
 from webapp.upstream.incoming import Incoming
 from webapp.upstream.messages import Piece
 from webapp.upstream.streaming import AnswerStream
 from webapp.upstream.switchboard import switchboard
+from webapp.usage.event import INCOMPLETE, INTERRUPTED, OK, STOPPED
 from webapp.web.errors import openai_error_body
 
 PING = b": ping\n\n"
 PING_SECONDS = 5.0
 END_OF_BODY = b"0\r\n\r\n"
 
-log = logging.getLogger(__name__)
 
-
-@dataclass(slots=True)
 class Streamed:
     """One answer whose head is there, and everything that is written around it."""
 
-    stream: AnswerStream
-    answer: Answer
-    provider: str
-    token_id: int
-    is_closing: Callable[[], bool]
-    outcome: str = "client gone"
+    def __init__(self, stream: AnswerStream, answer: Answer, call: TimedCall, is_closing: Callable[[], bool]) -> None:
+        self.stream, self.answer = stream, answer
+        self._call, self._is_closing = call, is_closing
+        self._outcome = STOPPED
 
     def pieces(self, pieces: list[Piece]) -> bytes:
         """Encode increments."""
+        if pieces:
+            self._call.note_first()
         return b"".join(map(self.answer.piece, pieces))
 
     def end(self) -> bytes:
         """Encode how it ended: a failure becomes an error event."""
         self.stream.seal()
-        if error := self.stream.reply.error:
-            return self.failure(error)
-        self.outcome = "done"
-        return self.answer.closing(self.stream.reply)
-
-    def failure(self, error: UpstreamError) -> bytes:
-        """Encode a failure of the provider."""
-        self.outcome = error.category
-        return event(told(error, self.provider).body, "error")
+        reply = self.stream.reply
+        if reply.error:
+            self._outcome = reply.error.category
+            return event(told(reply.error, self._call.provider_name).body, "error")
+        self._outcome = OK if reply.complete else INCOMPLETE
+        return self.answer.closing(reply)
 
     def refusal(self) -> bytes:
         """Encode why it may not go on, or nothing when it may."""
-        if self.is_closing():
-            self.outcome = "server closing"
+        if self._is_closing():
+            self._outcome = INTERRUPTED
             return event(openai_error_body(503, "This server is closing. Ask again.", "overloaded"), "error")
-        if admitted.is_revoked(self.token_id):
-            self.outcome = "token revoked"
+        if admitted.is_revoked(self._call.token_id):
             return event(openai_error_body(401, "This token does not hold any more.", "invalid_api_key"), "error")
         return b""
 
     def leave(self) -> None:
         """Note that it is over."""
-        admitted.leave(self.token_id)
-        log.info("stream ended", extra={"provider": self.provider, "outcome": self.outcome})
+        admitted.leave(self._call.token_id)
+        self._call.end(self._outcome, self.stream.reply)
 
 
 def told_here(streamed: Streamed) -> Iterator[bytes]:
@@ -79,7 +71,7 @@ def told_here(streamed: Streamed) -> Iterator[bytes]:
             if last := streamed.refusal():
                 yield last
                 return
-            yield streamed.answer.piece(piece)
+            yield streamed.pieces([piece])
         yield streamed.end()
     finally:
         streamed.leave()
@@ -133,4 +125,4 @@ class _Carried:
 
 
 def _chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
+    return b"%x\r\n%b\r\n" % (len(data), data) if data else b""  # an empty one would end the body

@@ -25,6 +25,7 @@ RUNS_PER_USER = 4  # at once
 
 # Set once at start by the wiring: `webapp.models` stands to our right and must not be imported here.
 keep_models: Callable[[int, ModelList], None] | None = None
+record_rung: Callable[[int, Rung], None] | None = None  # of `webapp.usage`: what a test cost
 
 _stops: dict[int, threading.Event] = {}  # of the checks that this process runs
 _stops_lock = threading.Lock()
@@ -68,8 +69,11 @@ def run_check(check_id: int, target: Target, model: str | None) -> None:
     finished = False
     try:
         for rung in probe(target, model, stop):
+            was_running = rungs[rung.name]["verdict"] == RUNNING
             rungs[rung.name] = _record(rung)
             _write(check_id, list(rungs.values()))
+            if was_running and record_rung:
+                record_rung(check_id, rung)
             if rung.models:
                 _keep(check_id, rung.models)
         finished = True

@@ -82,6 +82,7 @@ def draft_target(session: Session, wanted: ProviderInput, provider: Provider | N
         allow_private=bool(wanted.base_url) and is_open(session, *host_port(wanted.base_url)),
         vendor=wanted.vendor_id,
     )
+        quirks=provider.target_quirks if provider else {},
 
 
 def confirm_private(session: Session, user: User, host: str, port: int) -> None:

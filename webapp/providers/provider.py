@@ -21,6 +21,9 @@ from webapp.providers.vendors import Vendor, vendor
 from webapp.upstream.addresses import host_port, origin
 from webapp.upstream.target import AuthStyle, Target
 
+# What the user asked to remember: model id -> word of upstream/repair.py -> when (ISO) and who.
+Quirks = dict[str, dict[str, dict[str, str]]]
+
 UNDO_TIME = timedelta(seconds=30)
 LONGEST_REFRESH = timedelta(seconds=90)  # an older "started" belongs to a process that died
 
@@ -50,6 +53,7 @@ class Provider(Record):
     refreshed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     refresh_started_at: Mapped[datetime | None] = mapped_column(UtcTime)
     refresh_failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    quirks: Mapped[Quirks] = mapped_column(JSON, default=dict, server_default="{}")  # changed by models/quirk.py
     credential: Mapped[Credential | None] = relationship(lazy="joined", passive_deletes=True)
 
     @property
@@ -86,6 +90,11 @@ class Provider(Record):
         started = self.refresh_started_at
         return started is not None and clock.now() - started < LONGEST_REFRESH
 
+    @property
+    def target_quirks(self) -> dict[str, tuple[str, ...]]:
+        """How every request to a model is mended before it goes, by model id."""
+        return {model_id: tuple(words) for model_id, words in self.quirks.items()}
+
     def may_change(self, user: User) -> bool:
         """Owners change what is theirs; admins change what is shared."""
         return user.id == self.owner_id or (user.is_admin and self.is_shared)
@@ -109,6 +118,7 @@ class Provider(Record):
             auth_name=self.auth_name,
             allow_private=bool(self.base_url) and is_open(session, *host_port(self.base_url)),
             vendor=self.vendor_id,
+            quirks=self.target_quirks,
         )
 
     def unlocked(self, target: Target) -> Target:
@@ -191,7 +201,8 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
         name=name,
         is_builtin=False,
         **{
-            field: getattr(provider, field) for field in ("vendor_id", "dialect", "base_url", "auth_style", "auth_name")
+            field: getattr(provider, field)
+            for field in ("vendor_id", "dialect", "base_url", "auth_style", "auth_name", "quirks")
         },
     )
     session.add(copy)

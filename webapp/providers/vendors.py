@@ -33,6 +33,7 @@ class Vendor:
 
 
 @functools.cache
+    is_gateway: bool = False
 def vendors() -> dict[str, Vendor]:
     """Return all templates by id, in the file's order."""
     with (Path(__file__).parent / "vendors.toml").open("rb") as file:

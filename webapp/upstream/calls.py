@@ -11,6 +11,7 @@ from webapp.upstream.classify import RequestKind, error_from, error_from_transpo
 from webapp.upstream.dialects import DIALECTS, Call, demo
 from webapp.upstream.dialects.call import json_call
 from webapp.upstream.failures import Exchange, UpstreamError, failure
+from webapp.upstream.listing.slim import slimmed
 from webapp.upstream.messages import ChatRequest, ModelList, Reply
 from webapp.upstream.redact import forms, redact, remove
 from webapp.upstream.repair import mended
@@ -73,7 +74,7 @@ def read_models(target: Target, brake: Brake) -> tuple[ModelList, Evidence]:
 def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evidence]:
     """Return a whole answer and its exchange. Raises UpstreamError and Stopped.
 
-    A parameter that is refused by name is repaired once; `reply.details["repair"]` then says how.
+    A parameter that is refused by name is repaired once; `reply.details` then says how.
     """
     if is_demo(target):
         answer = demo.DemoAnswer(request, brake.pulled, pace=0)
@@ -84,7 +85,7 @@ def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evid
     def fetch(request: ChatRequest) -> tuple[Sent, bytes]:
         return _fetch(target, dialect.chat_call(target, request, False), brake, "chat")
 
-    (sent, body), repair = mended(request, fetch)
+    (sent, body), repaired = mended(request, target, dialect.ADDED, fetch)
     decoder = dialect.decoder(target)
     decoder.feed(body)
     decoder.close()
@@ -92,7 +93,7 @@ def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evid
     if reply.error:
         raise with_evidence(reply.error, sent, body)
     scrub(reply, sent.head.secrets)
-    reply.details |= {"repair": repair} if repair else {}
+    reply.details |= repaired
     return reply, functools.partial(sent.exchange, body)
 
 
@@ -165,7 +166,8 @@ def _fetch(target: Target, call: Call, brake: Brake, kind: RequestKind) -> tuple
         seconds, cap = limits.list_seconds, limits.list_bytes
     sent = opened(target, call, brake, seconds, cap, kind)
     try:
-        body = sent.answer.read_all()
+        answer = sent.answer
+        body = slimmed(iter(answer.read, b"")) if kind == "list" else answer.read_all()
     except Stopped:
         sent.answer.close()
         raise

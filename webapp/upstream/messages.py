@@ -29,12 +29,21 @@ class ChatRequest:
     extra: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that would cost a third of a microsecond for every token
 class Piece:
-    """An increment of a streamed answer; `text` is never empty."""
+    """An increment of a streamed answer; `text` is never empty.
 
-    kind: Literal["text", "reasoning"]
+    A tool call begins with `call` (text: the tool's name; `id` is "" if the provider gave none), and its `arguments`
+    follow as fragments of JSON text; `index` numbers the calls from 0. `more` is JSON text of what an OpenAI-type
+    server said beyond our words, at any of three levels: {"chunk", "choice", "delta"}; it belongs to the piece after
+    it. `choice` is above 0 only where several answers were asked for.
+    """
+
+    kind: Literal["text", "reasoning", "refusal", "call", "arguments", "more"]
     text: str
+    index: int = 0
+    id: str = ""
+    choice: int = 0
 
 
 @dataclass(slots=True)
@@ -61,7 +70,9 @@ class Reply:
     """A whole answer, or what came of it. `complete` is false when it was cut, failed or stopped.
 
     `details` may hold: hint (a word for a note under an empty answer), keep (opaque values to send back), cost_usd,
-    citations.
+    citations, repair (words of upstream/repair.py) and refusals (how often the request was refused before).
+    `more` is JSON text of what was said beyond our words, in OpenAI's places: {"chunk", "choice", "delta", "usage",
+    "refusal"}; `text` includes a refusal. `others` are further answers to the same question, by their number.
     """
 
     text: str = ""
@@ -75,6 +86,8 @@ class Reply:
     end: End = "eof"
     warnings: list[str] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
+    more: str = ""
+    others: "dict[int, Reply]" = field(default_factory=dict)
 
 
 CAPABILITIES = ("vision", "tools", "reasoning", "structured_output", "audio_input")

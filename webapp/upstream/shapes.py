@@ -7,7 +7,10 @@ import orjson
 
 # An escaped backslash and a whole pair are consumed so that only a surrogate standing alone reaches the group.
 SURROGATE = re.compile(r"\\\\|\\u[dD][89abAB]\w{2}\\u[dD][c-fC-F]\w{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})")
+# Python servers write these words for numbers; whole strings are consumed so that only those outside reach the group.
+NOT_A_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|(-?\b(?:NaN|Infinity)\b)', re.S)
 NUL = re.compile(rb"\\\\|(\\u0000)")
+MOST = 2**31  # what an integer column does not hold
 
 
 def loads(text: bytes) -> Any:
@@ -23,6 +26,8 @@ def loads(text: bytes) -> Any:
         if not text.rstrip().endswith((b"}", b"]")):
             raise
         repaired = SURROGATE.sub(lambda found: "\\ufffd" if found[1] else found[0], text.decode("utf-8", "replace"))
+        if "NaN" in repaired or "Infinity" in repaired:
+            repaired = NOT_A_NUMBER.sub(lambda found: "null" if found[1] else found[0], repaired)
         return orjson.loads(repaired)
 
 
@@ -42,10 +47,12 @@ def as_text(value: object) -> str:
 
 
 def as_count(value: object) -> int | None:
-    """Return a whole number of zero or more, else None."""
+    """Return a whole number (also as text) from zero to what a database column holds, else None."""
+    if isinstance(value, str) and len(value) < 16 and value.isdecimal():
+        value = int(value)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST else None
 
 
 def first_dict(value: object) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from webapp.upstream.target import Limits
 BOM = b"\xef\xbb\xbf"
 DONE_TEXT = b"[DONE]"
 CONTAINERS = (dict, list)
+HEARTBEATS = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
 
 
 class Mark(Enum):
@@ -107,6 +108,10 @@ class FrameDecoder:
             else:
                 if isinstance(data, CONTAINERS):
                     yield Frame(self._event, data)
+                elif data == "[DONE]":
+                    yield Frame(self._event, Mark.DONE)
+                elif self._event == "error":
+                    yield Frame(self._event, {"error": data})
 
     def _other(self, line: bytes) -> Iterator[Frame]:
         """Read a line that is not a plain data line: blank, comment, other field, bare JSON, or part of an event."""
@@ -119,7 +124,8 @@ class FrameDecoder:
             yield from self._release()
             event, self._event = self._event, "error"
             yield from self._data(line[6:].strip())
-            self._event = event
+            if not self._held:
+                self._event = event
         elif line.startswith(b":"):
             return
         elif line.lstrip().startswith((b"{", b"[")):
@@ -159,10 +165,14 @@ class FrameDecoder:
     def _release(self) -> Iterator[Frame]:
         if not self._held:
             return
+        text = b"\n".join(self._held)
+        data: Any
         try:
-            data: Any = loads(b"\n".join(self._held))
+            data = loads(text)
         except ValueError:
-            data = Mark.BROKEN
+            data = None if self._event in HEARTBEATS else Mark.BROKEN
+            if self._event == "error":
+                data = {"error": text.decode("utf-8", "replace")}
         is_bare = self._held_is_bare
         self._held.clear()
         self._held_size = 0

@@ -87,12 +87,12 @@ class _WireStream:
             return
         self._started = time.perf_counter()
         try:
-            self._sent, repair = mended(self._request, self._send)
+            added = DIALECTS[self._target.dialect].ADDED
+            self._sent, repaired = mended(self._request, self._target, added, self._send)
         except Stopped:
             self._decoder.stop()
             return
-        if repair:
-            self._decoder.reply.details["repair"] = repair
+        self._decoder.reply.details |= repaired
 
     def detach(self) -> Incoming | None:
         if self._sent is None:

@@ -1,5 +1,6 @@
 """Where and how to call one provider: everything a dialect and the transport need, and nothing of the database."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -39,6 +40,8 @@ class Target:
     `base_url` is normalised (no trailing slash, no query), empty for the demo dialect. `headers` are extra request
     headers, already validated. `allow_private` says that an admin has confirmed this very host and port.
     `vendor` is a word of vendors.toml; it selects data (code tables, hints), never a branch of the code path.
+    `in_container` says that "localhost" is a container, not the machine that people think of.
+    `quirks` says, by model id, how every request is mended before it goes: words of upstream/repair.py.
     """
 
     dialect: str
@@ -50,4 +53,6 @@ class Target:
     list_path: str | None = "/models"
     allow_private: bool = False
     vendor: str = "custom"
+    in_container: bool = False
     limits: Limits = field(default_factory=Limits)
+    quirks: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)

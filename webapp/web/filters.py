@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import groupby
+from math import floor, log10
 from typing import Any
 
 from babel.dates import format_timedelta
@@ -14,7 +15,7 @@ from webapp.core import clock
 
 def install_filters(app: Flask) -> None:
     """Make the filters known to templates."""
-    for filter_ in (ago, moment, clock_time, groupby_day, number, compact, seconds, milliseconds):
+    for filter_ in (ago, moment, clock_time, groupby_day, number, compact, dollars, seconds, milliseconds):
         app.jinja_env.filters[filter_.__name__] = filter_
 
 
@@ -68,6 +69,12 @@ def compact(value: int) -> str:
         if value >= size:
             return f"{format_decimal(round(value / size, 2 if size > 1000 else 1))}{letter}"
     return str(format_decimal(value))
+
+
+def dollars(value_nano: int) -> str:
+    """`$0.0034`, from billionths: cents at least, else the first two digits that count."""
+    digits = max(2, 1 - floor(log10(value_nano / 10**9))) if value_nano else 2
+    return f"${format_decimal(round(value_nano / 10**9, digits), format='#,##0.' + '0' * digits)}"
 
 
 def seconds(value_ms: float) -> str:

@@ -15,8 +15,8 @@ from webapp.upstream.classify.rules import CONTEXT_NUMBERS, LOCAL_VENDORS, RULES
 from webapp.upstream.classify.vendors import (
     CODES,
     KEY_UNSURE_ON_401,
+    LIST_FAULTS,
     SIBLINGS,
-    WITHOUT_LIST,
     WRONG_HOST_IS_BLOCKED,
     vendor_of,
 )
@@ -46,8 +46,9 @@ BY_STATUS: dict[int, Outcome] = {
     **{status: ("timeout", {}) for status in TIMEOUT_STATUSES},
 }
 WAITING = frozenset({"rate_limit", "quota_window", "overloaded", "model_loading", "server_error", "timeout"})
+SHORT_WAITS = frozenset({"rate_limit", "overloaded", "server_error"})
 LOADING_SECONDS = 2.0  # how soon to ask again when a local server names no time
-UNUSUAL_WAIT_SECONDS = 3600.0  # beyond it a "rate limit" is a window of the plan
+LONG_WAIT_SECONDS = 600.0  # beyond it nothing is retried by itself, and a "rate limit" is a window of the plan
 
 
 def error_from(
@@ -74,8 +75,11 @@ def error_from(
 
 
 def _category(status: int, headers: Mapping[str, str], body: ErrorBody, vendor: str, kind: RequestKind) -> Outcome:
+    statuses, action = LIST_FAULTS.get(vendor, (frozenset(), ""))
+    if kind == "list" and status in statuses:
+        return "models_unavailable", {"action": action}
     if body.is_html or "cf-mitigated" in headers:
-        return _page(status, headers, body, vendor, kind)
+        return _page(status, headers, body, vendor)
     if 300 <= status < 400:
         return "wrong_path", {}
     if found := CODES.get(vendor, {}).get(body.code):
@@ -90,18 +94,16 @@ def _category(status: int, headers: Mapping[str, str], body: ErrorBody, vendor: 
             return _adjusted(rule.category, dict(rule.changes), status, vendor)
     if told in (400, 422) and (refused := refused_parameter(body)):
         return "bad_param", refused
-    return _by_status(status, told, body, vendor, kind)
+    return _by_status(status, told, body)
 
 
-def _page(status: int, headers: Mapping[str, str], body: ErrorBody, vendor: str, kind: RequestKind) -> Outcome:
+def _page(status: int, headers: Mapping[str, str], body: ErrorBody, vendor: str) -> Outcome:
     """Judge an HTML page: it is never the API that speaks."""
     if "cf-mitigated" in headers or any(word in body.text for word in FIREWALL_WORDS):
         return "blocked", {"action": "fix_base_url"} if vendor in WRONG_HOST_IS_BLOCKED else {}
-    if kind == "list" and vendor in WITHOUT_LIST and status in (404, 405):
-        return "models_unavailable", {"action": "use_catalogue"}
     if status in TIMEOUT_STATUSES:
         return "timeout", {"action": "enable_streaming"}
-    fixed = {401: "auth_invalid", 413: "payload_too_large", 429: "rate_limit"}
+    fixed = {401: "auth_invalid", 402: "billing", 413: "payload_too_large", 429: "rate_limit"}
     return fixed.get(status, "server_error" if status >= 500 else "wrong_path"), {}
 
 
@@ -131,10 +133,8 @@ def _with_siblings(category: str, changes: dict[str, Any], vendor: str) -> Outco
     return category, changes
 
 
-def _by_status(status: int, told: int, body: ErrorBody, vendor: str, kind: RequestKind) -> Outcome:
+def _by_status(status: int, told: int, body: ErrorBody) -> Outcome:
     if told in (404, 405):
-        if kind == "list" and vendor in WITHOUT_LIST:
-            return "models_unavailable", {"action": "use_catalogue"}
         return "wrong_path", {}
     if found := BY_STATUS.get(told):
         return found[0], dict(found[1])
@@ -149,8 +149,10 @@ def _add_waiting(error: UpstreamError, headers: Mapping[str, str], body: ErrorBo
     error.retry_after_seconds = wait_seconds(headers, body)
     if error.category == "model_loading" and error.retry_after_seconds is None:
         error.retry_after_seconds = LOADING_SECONDS
-    if error.category == "rate_limit" and (error.retry_after_seconds or 0) > UNUSUAL_WAIT_SECONDS:
-        error.category, error.retryable, error.action = "quota_window", False, "wait_until"
+    if error.category in SHORT_WAITS and (error.retry_after_seconds or 0) > LONG_WAIT_SECONDS:
+        error.retryable, error.action = False, "wait_until"
+        if error.category == "rate_limit":
+            error.category = "quota_window"
     if moment := reset_moment(body):
         error.details["reset_at"] = moment
 

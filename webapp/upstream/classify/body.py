@@ -10,6 +10,8 @@ PARSED_BYTES = 200_000  # an error body beyond this is not read further
 MATCHED_CHARS = 8_000
 LINK = re.compile(r"https?://\S+")
 HTML_TAG = re.compile(r"<(?:!doctype\s+html|html|head|body|title|center|h1)\b", re.I)
+SUCCESS = frozenset({"200", "0000", "ok", "success"})
+ANSWERS = frozenset({"choices", "content", "delta", "usage"})  # fields of an answer, whatever else it says
 NOT_PROSE = frozenset(
     {"failed_generation", "request_id", "signin_url", "user_id", "input", "url", "ctx", "id", "title"}
 )
@@ -30,21 +32,26 @@ class ErrorBody:
 def read_error_body(body: object) -> ErrorBody:
     """Read bytes, text or parsed JSON. Never raises."""
     value = body
+    around = ""
     if isinstance(body, bytes):
         try:
             value = loads(body[:PARSED_BYTES])
         except ValueError:
             value = body[:PARSED_BYTES].decode("utf-8", "replace")
     if isinstance(value, str):
-        is_html = value.lstrip().startswith("<") and bool(HTML_TAG.search(value, 0, 2_000))
-        text = _matchable([value])
-        return ErrorBody(message="" if is_html else value.strip(), text=text, is_html=is_html)
+        plain = value.strip("\ufeff \t\r\n")
+        if plain.startswith("<") and HTML_TAG.search(plain, 0, 2_000):
+            return ErrorBody(text=_matchable([plain]), is_html=True)
+        value = _inside(plain, 0)  # behind a byte order mark, `data:` or words of a proxy
+        if not value:
+            return ErrorBody(plain, text=_matchable([plain]))
+        around = plain.partition("{")[0]
     fields = flattened(value)
     message = as_text(fields.get("message")).strip()
     code = fields.get("code") or fields.get("type") or ""
     code = str(code) if isinstance(code, str | int) and not isinstance(code, bool) else ""
     keys = " ".join(fields).lower()
-    text = _matchable([message, *_leaves(fields)]) + "\n" + keys[:MATCHED_CHARS]
+    text = _matchable([message, *_leaves(fields), around]) + "\n" + keys[:MATCHED_CHARS]
     return ErrorBody(message, code, text, fields, is_json=isinstance(value, dict | list))
 
 
@@ -55,8 +62,18 @@ def is_error(body: dict[str, Any]) -> bool:
         or body.get("success") is False
         or body.get("object") == "error"
         or body.get("type") == "error"
-        or as_dict(body.get("base_resp")).get("status_code") not in (None, 0)
+        or as_dict(body.get("base_resp")).get("status_code") not in (None, 0, "0", "")
+        or (_is_flat(body) and not body.keys() & ANSWERS)
     )
+
+
+def _is_flat(body: dict[str, Any]) -> bool:
+    """Tell whether a body is {detail}, {errors}, {code, msg} or {message, code or type}: errors without a wrapper."""
+    if body.get("detail") or body.get("errors"):
+        return True
+    code = body.get("code") or body.get("type")
+    told = body.get("message") or body.get("msg")
+    return isinstance(told, str) and bool(code) and str(code).lower() not in SUCCESS
 
 
 def flattened(value: object, depth: int = 0) -> dict[str, Any]:
@@ -102,9 +119,9 @@ def _validation(outer: dict[str, Any], items: list[Any]) -> dict[str, Any]:
     """Read FastAPI's list of {type, loc, msg}."""
     first = first_dict(items)
     texts = [as_text(as_dict(item).get("msg")) for item in items[:5]]
-    place = [part for part in as_list(first.get("loc")) if isinstance(part, str) and part != "body"]
+    place = ".".join(str(part) for part in as_list(first.get("loc")) if isinstance(part, str | int) and part != "body")
     message = "; ".join(text for text in texts if text)
-    return outer | {"message": message, "type": first.get("type"), "param": place[-1] if place else None}
+    return outer | {"message": message, "type": first.get("type"), "param": place}
 
 
 def _leaves(value: object, depth: int = 0) -> list[str]:

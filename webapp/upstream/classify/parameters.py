@@ -9,8 +9,9 @@ from webapp.upstream.shapes import as_text
 REFUSED: Final = re.compile(
     r"unsupported|not supported|unknown (?:parameter|field|argument|name)|unrecognized|unexpected|does not support"
     r"|not (?:allowed|permitted)|extra_forbidden|extra inputs|invalid (?:parameter|argument|value|temperature|\w+_\w+ )"
-    r"|unknown variant|is not one of|only (?:the default|1 is|one of)|must be|out of range|too large"
-    r"|which is the maximum|range:|deprecated for"
+    r"|unknown variant|is not one of|only (?:the default|1 is|one of|allowed)|out of range|too large"
+    r"|must be(?! (?:passed|provided|present|included|(?:a )?non-empty))|range of \w+ (?:should be|is)"
+    r"|which is the maximum|range:|deprecated for|cannot both be|may only be|type is unavailable"
 )
 NAMED: Final = tuple(
     re.compile(pattern)
@@ -20,21 +21,24 @@ NAMED: Final = tuple(
         r"(?:parameter|argument|field|property|name|value)s?(?: supplied| name)?(?::? ['\"`]?|\.)([a-z][\w.]+)",
         r"['\"`]([a-z][\w.]+)['\"`]",
         r"invalid (?:value for )?([a-z]+(?:_[a-z]+)+|temperature)\b",
-        r"\b(temperature|top_p|stream_options|max_tokens|max_completion_tokens|reasoning_effort)\b",
+        r"^(\w+): ",
+        r"range of (\w+)",
+        r"\b(temperature|top_[pk]|stream_options|max_tokens|max_completion_tokens|reasoning_effort|response_format)\b",
     )
 )
 INSTEAD: Final = re.compile(r"use ['\"`]([a-z]\w+)['\"`] instead")
 WRONG_VALUE: Final = re.compile(r"invalid (\w+) ['\"`](\w+)['\"`]. use ['\"`](\w+)['\"`] instead")
 MESSAGE_FIELD: Final = re.compile(r"messages?[.\[]+\d+[.\]]+(?:\w+\.)?(\w+)$")
+IN_MESSAGE: Final = re.compile(r"messages?[.\[]\d")
 ROLE: Final = re.compile(
     r"(?:unknown variant|unexpected role|invalid role|role)[:\s]*['\"`](developer|system)\b"
-    r"|['\"`](developer)['\"`] is not one of"
+    r"|['\"`](developer)['\"`] is not one of|\b(developer|system) role (?:is )?not supported"
 )
 NEEDED: Final = frozenset(
     {"model", "messages", "prompt", "input", "stream", "api_key", "role", "content", "none", "null", "body"}
     | {"validation_error"}  # Cerebras puts it where the name belongs
 )
-AT_MOST: Final = re.compile(r"(?:supports at most|\d >) ?(\d{1,9})")
+AT_MOST: Final = re.compile(r"(?:supports at most|\d >|(?:should be|is) \[\d{1,9},) ?(\d{1,9})")
 EFFORTS: Final = ("low", "medium", "high")
 
 
@@ -46,7 +50,7 @@ def refused_parameter(body: ErrorBody) -> dict[str, Any] | None:
     if not REFUSED.search(body.text):
         return None
     if role := ROLE.search(body.text):
-        name = role[1] or role[2]
+        name = role[1] or role[2] or role[3]
         return {"param": "role", "repair": {"roles": {name: "system" if name == "developer" else "user"}}}
     if value := WRONG_VALUE.search(body.text):
         param, refused, allowed = value.groups()
@@ -55,11 +59,15 @@ def refused_parameter(body: ErrorBody) -> dict[str, Any] | None:
     param = _name(body)
     if not param:
         return None
-    if inner := MESSAGE_FIELD.search(param):
-        return {"param": f"messages[].{inner[1]}", "repair": {"drop_message_fields": [inner[1]]}}
+    inner = MESSAGE_FIELD.search(param)
+    if inner or ("." not in param and IN_MESSAGE.search(body.text)):
+        field = inner[1] if inner else param
+        return None if field in NEEDED else {"param": f"messages[].{field}", "repair": {"drop_message_fields": [field]}}
+    if param.split(".")[0] in NEEDED:
+        return None
     if instead := INSTEAD.search(body.text):
         return {"param": param, "repair": {"rename": {param: instead[1]}}}
-    if most := AT_MOST.search(body.text):
+    if "tokens" in param and (most := AT_MOST.search(body.text)):
         return {"param": param, "repair": {"set": {param: int(most[1])}}}
     if param == "max_completion_tokens":
         return {"param": param, "repair": {"rename": {param: "max_tokens"}}}

@@ -85,7 +85,11 @@ SIBLINGS: Final[dict[tuple[str, str], tuple[str, ...]]] = {
 }
 
 KEY_UNSURE_ON_401: Final = frozenset({"mistral", "azure"})  # also sent for a spent quota, or for another region
-WITHOUT_LIST: Final = frozenset({"perplexity"})
+# Answers to GET /models that tell of the list, not of the address: vendor -> (statuses, action)
+LIST_FAULTS: Final[dict[str, tuple[frozenset[int], str]]] = {
+    "perplexity": (frozenset({404, 405}), "use_catalogue"),  # has none
+    "fireworks": (frozenset({500}), "probe_chat"),  # breaks for some accounts whose key is good
+}
 WRONG_HOST_IS_BLOCKED: Final = frozenset({"moonshot"})  # api.moonshot.com shows Cloudflare's block page
 
 ALIASES: Final = {"qwen": "dashscope", "glm": "bigmodel", "llamacpp": "llama.cpp"}  # words of vendors.toml
@@ -110,6 +114,10 @@ HOSTS: Final = {
 
 def vendor_of(target: Target) -> str:
     """Return the corpus word: by the host when it is known (a custom provider, an edited address), else as set."""
-    host = urlsplit(target.base_url).hostname or ""
-    known = (vendor for suffix, vendor in HOSTS.items() if host == suffix or host.endswith(f".{suffix}"))
-    return next(known, ALIASES.get(target.vendor, target.vendor))
+    return vendor_at(target.base_url) or ALIASES.get(target.vendor, target.vendor)
+
+
+def vendor_at(base_url: str) -> str | None:
+    """Return the corpus word of a vendor's own host; None for any other."""
+    host = urlsplit(base_url).hostname or ""
+    return next((vendor for suffix, vendor in HOSTS.items() if host == suffix or host.endswith(f".{suffix}")), None)

@@ -1,7 +1,7 @@
 """How long the provider asks us to wait: headers first, then the body."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -9,10 +9,13 @@ from webapp.upstream.classify.body import ErrorBody
 from webapp.upstream.shapes import as_dict, as_list, as_text
 
 NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "秒": 1.0, "分": 60.0, "小时": 3600.0}
 PART = re.compile(NUMBER + r"\s*(ms|s|m|h|d)")
 DURATION = rf"(?:{NUMBER}\s*(?:ms|s|m|h|d)[a-z]*\s*)+"
 PROSE = re.compile(rf"(?:again in|retry in|retry after|please wait|wait for|available in)\s+({DURATION})")
+BARE = re.compile(rf"retry[-_ ]after[\"':= ]+{NUMBER}\b(?!\s*(?:ms|m|h|d))")
+CHINESE = re.compile(rf"{NUMBER}\s*(秒|分|小时)钟?之?后")
+SECONDS_FIELDS = ("estimated_time", "retry_after", "retry_after_seconds")
 RESET_AT = re.compile(r"reset(?:s)? (?:at|on) (\d{4}-\d\d-\d\d[ t]\d\d:\d\d(?::\d\d)?z?)", re.I)
 RESET_HEADERS = ("x-ratelimit-reset", "ratelimit-reset", "anthropic-ratelimit")
 
@@ -23,25 +26,34 @@ def wait_seconds(headers: Mapping[str, str], body: ErrorBody, now: datetime | No
     asked = _number(headers.get("retry-after-ms", ""))
     if asked is not None:
         return asked / 1000
-    if "retry-after" in headers:
-        return _moment(headers["retry-after"], now)
-    said = [_duration(as_text(delay)) for delay in _retry_delays(body)]
-    said += [_duration(found[1]) for found in PROSE.finditer(body.text)]
-    said += [_number(str(body.fields.get(name, ""))) for name in ("estimated_time", "retry_after")]
-    if known := [seconds for seconds in said if seconds is not None]:
+    if (asked := _moment(headers.get("retry-after", ""), now)) is not None:
+        return asked
+    if known := [seconds for seconds in _said(body) if seconds is not None]:
         return max(known)
     return _reset_header(headers, now)
 
 
 def reset_moment(body: ErrorBody) -> str | None:
     """Return the reset time that the text names; it has no time zone (Z.ai)."""
-    found = RESET_AT.search(body.text)
+    found = RESET_AT.search(body.message)
     return found[1] if found else None
 
 
-def _retry_delays(body: ErrorBody) -> list[object]:
-    """Google: details[].retryDelay."""
-    return [as_dict(item).get("retryDelay") for item in as_list(body.fields.get("details"))[:20]]
+def _said(body: ErrorBody) -> Iterator[float | None]:
+    """Read the body: Google's details[].retryDelay, fields of their own, and prose."""
+    for item in as_list(body.fields.get("details"))[:20]:
+        yield _duration(as_text(as_dict(item).get("retryDelay")))
+    for place in (body.fields, as_dict(body.fields.get("metadata"))):
+        for name in SECONDS_FIELDS:
+            yield _number(str(place.get(name, "")))
+        if (milliseconds := _number(str(place.get("retry_after_ms", "")))) is not None:
+            yield milliseconds / 1000
+    for found in PROSE.finditer(body.text):
+        yield _duration(found[1])
+    for found in BARE.finditer(body.text):
+        yield float(found[1])
+    for found in CHINESE.finditer(body.text):
+        yield float(found[1]) * UNITS[found[2]]
 
 
 def _reset_header(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -16,6 +16,8 @@ __all__ = ["DIALECTS", "AnswerDecoder", "Call", "Dialect"]
 class Dialect(Protocol):
     """A module of this package that speaks one protocol."""
 
+    ADDED: Mapping[str, Any]  # what its chat calls send of their own accord
+
     def chat_call(self, target: Target, request: ChatRequest, stream: bool) -> Call:
         """Build the call that asks a model."""
 

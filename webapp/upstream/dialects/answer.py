@@ -6,8 +6,8 @@ from webapp.upstream.classify import error_from, is_error
 from webapp.upstream.dialects.tool_calls import ToolCalls
 from webapp.upstream.failures import UpstreamError, failure
 from webapp.upstream.messages import End, FinishReason, Piece, Reply
-from webapp.upstream.shapes import first_dict
-from webapp.upstream.sse import Frame, FrameDecoder, Mark
+from webapp.upstream.shapes import as_dict, first_dict
+from webapp.upstream.sse import BOM, Frame, FrameDecoder, Mark
 from webapp.upstream.target import Target
 
 SNIFFED_BYTES: Final = 2_000
@@ -80,9 +80,11 @@ class AnswerDecoder:
                     return pieces
         except UpstreamError as error:
             return pieces + self.fail(error)
-        whole = self._whole_json()
+        whole = None if self._is_page else self._whole_json()
         if whole and not self.progress:
             self._set_error(whole)
+            if self._reply.error and self._reply.error.category == "server_error" and not is_error(as_dict(whole)):
+                self._reply.error = failure("bad_response", "the answer holds no message")
         self._end("json" if whole else "eof", pieces)
         return pieces
 
@@ -166,6 +168,7 @@ class AnswerDecoder:
 
     def _end(self, end: End, pieces: list[Piece]) -> None:
         self._flush(pieces)
+        self._tools.settle(pieces)
         self.ended = True
         reply = self._reply
         reply.end = end
@@ -184,7 +187,7 @@ class AnswerDecoder:
         if reply.error is not None:
             reply.finish_reason = "error" if self.finished else None
         elif raw is not None:
-            reply.finish_reason = FINISH_REASONS.get(raw.lower(), "stop")
+            reply.finish_reason = FINISH_REASONS.get(raw.lower().replace("-", "_"), "stop")
             if reply.finish_reason == "stop" and reply.tool_calls:
                 reply.finish_reason = "tool_calls"
             if reply.finish_reason == "error":
@@ -194,10 +197,16 @@ class AnswerDecoder:
         elif end != "stopped":
             reply.error = self._cut_or_empty()
 
+    @property
+    def _is_page(self) -> bool:
+        return not self.progress and self._head.removeprefix(BOM).lstrip().startswith(b"<")
+
     def _cut_or_empty(self) -> UpstreamError:
+        if self._is_page:
+            return error_from(200, {}, self._head, self._target)
         if self._count:
             return failure("stream_cut")
-        if self._head.lstrip().startswith(b"<"):
+        if self._head.removeprefix(BOM).strip() and not self._head.startswith((b":", b"data:", b"event:")):
             return error_from(200, {}, self._head, self._target)
         return failure("bad_response", "the answer is empty or unreadable")
 

@@ -1,5 +1,7 @@
 """The Messages protocol of Anthropic and its clones."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from webapp.upstream.dialects.anthropic_answer import AnthropicAnswer
@@ -8,11 +10,12 @@ from webapp.upstream.listing import read_list
 from webapp.upstream.messages import ChatMessage, ChatRequest
 from webapp.upstream.target import Target
 
-__all__ = ["chat_call", "decoder", "list_call", "read_list"]
+__all__ = ["ADDED", "chat_call", "decoder", "list_call", "read_list"]
 
 VERSION: Final = "2023-06-01"
 VERSION_HEADER: Final = {"anthropic-version": VERSION}
 MAX_TOKENS: Final = 8192  # the API demands a number; every model since Claude 3.5 allows this one
+ADDED: Mapping[str, Any] = MappingProxyType({"max_tokens": MAX_TOKENS})
 PAGE_SIZE: Final = "1000"
 
 

@@ -1,5 +1,7 @@
 """The chat-completions protocol of OpenAI and everything compatible."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from webapp.upstream.dialects.call import Call, json_call, list_path, page_query
@@ -8,7 +10,9 @@ from webapp.upstream.listing import read_list
 from webapp.upstream.messages import ChatRequest
 from webapp.upstream.target import Target
 
-__all__ = ["chat_call", "decoder", "list_call", "read_list"]
+__all__ = ["ADDED", "chat_call", "decoder", "list_call", "read_list"]
+
+ADDED: Mapping[str, Any] = MappingProxyType({"stream_options": {"include_usage": True}})
 
 
 def chat_call(target: Target, request: ChatRequest, stream: bool) -> Call:
@@ -20,7 +24,7 @@ def chat_call(target: Target, request: ChatRequest, stream: bool) -> Call:
         "max_tokens": request.max_tokens,
         "temperature": request.temperature,
         "stream": stream or None,
-        "stream_options": {"include_usage": True} if stream else None,
+        **(ADDED if stream else {}),
     }
     return json_call("/chat/completions", body | request.extra, stream)
 

