@@ -14,6 +14,7 @@ from webapp.providers.vendors import vendors
 from webapp.upstream.messages import Usage
 from webapp.usage.event import Call, call_to
 from webapp.usage.prices import NANO, cost_nano_usd, told_nano_usd
+from webapp.web.filters import dollars
 
 MILLION = 10**6
 
@@ -98,3 +99,20 @@ def test_a_vendors_prices_hold_at_its_own_address_only(app: Flask, add_provider:
         built_in = session.scalars(select(Provider).where(Provider.slug == "openai")).one()
         assert call_to(built_in, "gpt-4o", user_id=1, source="chat").catalogue == "openai"
         assert call_to(session.get_one(Provider, other), "gpt-4o", user_id=1, source="chat").catalogue == ""
+
+
+@pytest.mark.parametrize(
+    ("nano_usd", "shown"),
+    [
+        (0, "$0.00"),
+        (1, "$0.0000000010"),
+        (12_345, "$0.000012"),
+        (3_400_000, "$0.0034"),
+        (10_000_000, "$0.010"),
+        (152_600_000, "$0.15"),
+        (1_234_567_000_000, "$1,234.57"),
+    ],
+)
+def test_an_amount_is_shown_with_the_digits_that_count(app: Flask, nano_usd: int, shown: str) -> None:
+    with app.test_request_context():
+        assert dollars(nano_usd) == shown

@@ -18,7 +18,7 @@ from webapp.core.database import writing
 from webapp.providers.provider import Provider
 from webapp.usage.event import Call, UsageEvent
 
-MOST_WAITING = 50_000  # about 30 MB
+MOST_WAITING = 50_000  # under 20 MB
 KEPT = timedelta(days=400)
 PRUNED_AT_ONCE = 1000
 COLUMNS = [column.name for column in UsageEvent.__table__.columns if column.name != "id"]
