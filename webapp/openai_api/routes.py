@@ -24,8 +24,8 @@ from webapp.openai_api.translation import chat_request
 from webapp.upstream import stream
 from webapp.upstream.brake import Brake, Stopped
 from webapp.upstream.calls import ask, embed
-from webapp.upstream.failures import UpstreamError
 from webapp.upstream.dialects.openai_answer import read_usage
+from webapp.upstream.failures import UpstreamError
 from webapp.upstream.messages import ChatRequest, Reply
 from webapp.upstream.shapes import as_dict
 from webapp.upstream.switchboard import switchboard

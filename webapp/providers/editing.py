@@ -81,8 +81,8 @@ def draft_target(session: Session, wanted: ProviderInput, provider: Provider | N
         headers=tuple((name, value) for name, value in values.items() if value),
         allow_private=bool(wanted.base_url) and is_open(session, *host_port(wanted.base_url)),
         vendor=wanted.vendor_id,
-    )
         quirks=provider.target_quirks if provider else {},
+    )
 
 
 def confirm_private(session: Session, user: User, host: str, port: int) -> None:

@@ -25,6 +25,7 @@ class Vendor:
     is_local: bool = False
     builtin: bool = False
     hidden: bool = False
+    is_gateway: bool = False
 
     @property
     def host(self) -> str:
@@ -33,7 +34,6 @@ class Vendor:
 
 
 @functools.cache
-    is_gateway: bool = False
 def vendors() -> dict[str, Vendor]:
     """Return all templates by id, in the file's order."""
     with (Path(__file__).parent / "vendors.toml").open("rb") as file:
