@@ -27,7 +27,7 @@ from webapp.core.paths import MIGRATIONS, newest_revision
 
 CLOSING_SECONDS = 5.0  # for jobs to write down where they stood
 LINGER_MS = 2  # that a thread waits for its reader's next request before it gives the connection back
-MOST_CONNECTIONS = 8192
+SPARE_FILES = 128  # for all but the streams, which need two each: to the reader and to the provider
 gthread.STOP_KEEPALIVE_LINGER = 0.5  # instead of 2 s: every open page keeps a connection, and Ctrl-C waits for it
 
 
@@ -58,7 +58,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_class": "webapp.serving.Worker",
             "workers": 1,
             "threads": self.settings.threads,
-            "worker_connections": MOST_CONNECTIONS,
+            "worker_connections": min(8192, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2 - SPARE_FILES),
             "timeout": 60,
             "graceful_timeout": 10,
             "keepalive": 5,
@@ -96,7 +96,7 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
     """
 
     def init_process(self) -> None:
-        """Make room for as many sockets as the system allows, two for each stream, and begin."""
+        """Make room for as many sockets as the system allows, and begin."""
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         parking.is_open = True

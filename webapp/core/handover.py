@@ -4,7 +4,6 @@ The server, not the app, keeps connections; gunicorn's worker in serving.py is w
 """
 
 import errno
-import socket
 import threading
 from collections.abc import Callable
 
@@ -45,14 +44,14 @@ class Parking:
 
     def __init__(self) -> None:
         self.is_open = False  # whether the server knows how to take them back
-        self._parked: dict[socket.socket, Parked] = {}
+        self._parked: dict[object, Parked] = {}
 
-    def park(self, sock: socket.socket) -> Parked:
+    def park(self, sock: object) -> Parked:
         """Say that this connection leaves its request; raise HandedOver in the response after that."""
         parked = self._parked[sock] = Parked()
         return parked
 
-    def noted(self, sock: socket.socket) -> Parked | None:
+    def noted(self, sock: object) -> Parked | None:
         """Tell the server whether a request left its connection here."""
         return self._parked.pop(sock, None)
 

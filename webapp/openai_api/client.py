@@ -1,7 +1,6 @@
 """The program at the other end of a request, as far as its socket tells."""
 
 import select
-import socket
 from typing import Any
 
 from webapp.core.handover import parking
@@ -15,7 +14,7 @@ class Client:
     """Who asked. Under gunicorn its socket tells when it has gone, and can be taken along by a stream."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
-        self.sock: socket.socket = environ.get("gunicorn.socket")  # type: ignore[assignment]  # see can_be_carried
+        self.sock: Any = environ.get("gunicorn.socket")
         self.may_stay = environ.get("HTTP_CONNECTION", "").lower() != "close"
         self._is_chunked = environ.get("SERVER_PROTOCOL") == "HTTP/1.1"
         self._poll = select.poll()

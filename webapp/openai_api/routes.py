@@ -177,9 +177,10 @@ def _streamed(target: Target, asked: ChatRequest, answer: Answer) -> Response:
                 raise error
     admitted.enter(g.token_id, runtime().background)
     events = handed_over(streamed, incoming, first, client) if incoming else told_here(streamed)
-    return Response(
-        events, mimetype="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    )
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    response = Response(events, mimetype="text/event-stream", headers=headers)
+    response.call_on_close(lambda: streamed.abandon(incoming))
+    return response
 
 
 def _json(data: dict[str, Any]) -> Response:

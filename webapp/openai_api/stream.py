@@ -16,6 +16,7 @@ from webapp.upstream.incoming import Incoming
 from webapp.upstream.messages import Piece
 from webapp.upstream.streaming import AnswerStream
 from webapp.upstream.switchboard import switchboard
+from webapp.upstream.transport import pool
 from webapp.usage.event import INCOMPLETE, INTERRUPTED, OK, STOPPED
 from webapp.web.errors import openai_error_body
 
@@ -31,6 +32,7 @@ class Streamed:
         self.stream, self.answer = stream, answer
         self._call, self._is_closing = call, is_closing
         self._outcome = STOPPED
+        self.is_away = False  # it is over, or the switchboard has it
 
     def pieces(self, pieces: list[Piece]) -> bytes:
         """Encode increments."""
@@ -59,8 +61,21 @@ class Streamed:
 
     def leave(self) -> None:
         """Note that it is over."""
+        self.is_away = True
         admitted.leave(self._call.token_id)
         self._call.end(self._outcome, self.stream.reply)
+
+    def abandon(self, incoming: Incoming | None) -> None:
+        """Free the provider when the server is done with an answer that nobody took."""
+        if self.is_away:
+            return
+        if incoming:
+            incoming.stop()
+            incoming.leave(pool)
+        else:
+            self.stream.stop()
+            list(self.stream)
+        self.leave()
 
 
 def told_here(streamed: Streamed) -> Iterator[bytes]:
@@ -85,6 +100,7 @@ def handed_over(streamed: Streamed, incoming: Incoming, first: list[Piece], clie
         streamed.leave()
         return
     yield begun
+    streamed.is_away = True
     switchboard.carry(incoming, _Carried(streamed, client))
     raise HandedOver
 

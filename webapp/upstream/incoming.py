@@ -34,7 +34,8 @@ class Incoming:
         spellings: tuple[str, ...],
         fail: Callable[[Fault], list[Piece]],
     ) -> None:
-        self.link, self._body, self._came, self._is_reusable = answer.detach()
+        self.link, self._body, came, self._is_reusable = answer.detach()
+        self._came: bytes | None = came
         self.sock = self.link.sock
         self.sock.setblocking(False)
         self._decoder, self._limits, self._spellings, self._fail = decoder, limits, spellings, fail
@@ -53,11 +54,6 @@ class Incoming:
         """Whether nothing more is to be said."""
         return self._decoder.ended
 
-    def begin(self) -> list[Piece]:
-        """Decode what came together with the head."""
-        came, self._came = self._came, b""
-        return self._take(came) if came or self._body.is_whole else []
-
     def wait(self, seconds: float, brake: Brake) -> list[Piece]:
         """Wait for the first pieces or the end, in a thread that has the time. Raises Stopped."""
         until = time.monotonic() + seconds
@@ -65,7 +61,7 @@ class Incoming:
         poll.register(self.sock, select.POLLIN)
         try:
             brake.hold(functools.partial(shut, self.sock))
-            pieces = self.begin()
+            pieces = self._begin()
             while not pieces and not self.is_over and (left := until - time.monotonic()) > 0:
                 poll.poll(left * 1000)
                 brake.check()
@@ -78,7 +74,7 @@ class Incoming:
 
     def read(self) -> list[Piece]:
         """Decode what has arrived; nothing when the socket is not readable after all."""
-        pieces: list[Piece] = []
+        pieces = self._begin()
         while not self._is_broken:
             try:
                 data = self.sock.recv(READ_BYTES)
@@ -130,6 +126,11 @@ class Incoming:
             pool.put(self.link)
         else:
             self.sock.close()
+
+    def _begin(self) -> list[Piece]:
+        """Decode what came together with the head, once."""
+        came, self._came = self._came, None
+        return self._take(came) if came or (came is not None and self._body.is_whole) else []
 
     def _take(self, data: bytes) -> list[Piece]:
         now = time.monotonic()

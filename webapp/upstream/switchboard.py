@@ -77,12 +77,10 @@ class Switchboard:
         self._lines: set[Line] = set()
         self._selector = selectors.DefaultSelector()
         self._bell, self._ear = socket.socketpair()
+        self._bell.setblocking(False)
+        self._ear.setblocking(False)
+        self._selector.register(self._ear, selectors.EVENT_READ, None)
         self._is_asleep = True
-
-    @property
-    def count(self) -> int:
-        """How many answers are carried."""
-        return len(self._lines) + len(self._new)
 
     def carry(self, incoming: Incoming, reader: Reader) -> None:
         """Take over an answer and the socket of its reader."""
@@ -105,14 +103,10 @@ class Switchboard:
     def _wake(self) -> None:
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
-                self._ear.setblocking(False)
-                with contextlib.suppress(KeyError):
-                    self._selector.unregister(self._ear)
-                self._selector.register(self._ear, selectors.EVENT_READ, None)
                 self._thread = threading.Thread(target=self._run, name="switchboard", daemon=True)
                 self._thread.start()
         with contextlib.suppress(BlockingIOError):
-            self._bell.send(b"!", socket.MSG_DONTWAIT)
+            self._bell.send(b"!")
 
     def _run(self) -> None:
         looked = left = worked = time.monotonic()
@@ -144,7 +138,7 @@ class Switchboard:
             line = self._new.popleft()
             self._lines.add(line)
             self._selector.register(line.incoming.sock, selectors.EVENT_READ, line)
-            self._guarded(self._begin, line)
+            self._guarded(self._move, line, selectors.EVENT_READ)
 
     def _guarded(self, step: Callable[..., None], line: Line, *more: object) -> None:
         """A line whose step breaks is cut; the others go on."""
@@ -153,9 +147,6 @@ class Switchboard:
         except Exception:
             log.exception("A line of the switchboard broke")
             self._drop(line)
-
-    def _begin(self, line: Line) -> None:
-        self._pass_on(line, line.incoming.begin())
 
     def _move(self, line: Line, events: int) -> None:
         if line not in self._lines:
