@@ -186,7 +186,8 @@ def test_no_database_connection_is_held_during_the_wait(furnished: House) -> Non
 
     def ask(stream: bool) -> None:
         body = {"model": "far-end/hold", "messages": ASKED, "stream": stream}
-        statuses.append(app.test_client().post("/v1/chat/completions", json=body, headers=headers).status_code)
+        with app.test_client().post("/v1/chat/completions", json=body, headers=headers) as response:
+            statuses.append(response.status_code)
 
     threads = [threading.Thread(target=ask, args=(stream,)) for stream in (False, True)]
     for thread in threads:
