@@ -44,14 +44,14 @@ class ApiToken(Record):
         return not self.is_expired and not self.user.is_disabled
 
 
-def valid_token(session: Session, text: str, scope: str) -> ApiToken | None:
-    """Return the token with this text, if it is valid for `scope`; a malformed one costs no query. Notes its use."""
+def valid_token(session: Session, text: str, *scopes: str) -> ApiToken | None:
+    """Return the token with this text, if it has one of the scopes; a malformed one costs no query. Notes its use."""
     if not is_checked_token(PREFIX, text):
         return None
     row = session.scalar(
         select(ApiToken).options(joinedload(ApiToken.user)).where(ApiToken.token_hash == _hash(text)).limit(1)
     )
-    if row is None or scope not in row.scopes or not row.is_live:
+    if row is None or not set(scopes) & set(row.scopes) or not row.is_live:
         return None
     if row.used_at is None or clock.now() - row.used_at > USED_EVERY:
         with writing() as own:

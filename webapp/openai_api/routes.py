@@ -19,6 +19,7 @@ from webapp.openai_api.failures import failure_response
 from webapp.openai_api.names import described, find_named_model, list_described, qualified
 from webapp.openai_api.relay import Client, ClientGoneError, Errand
 from webapp.openai_api.schema import RequestError, read_chat, read_object, unsupported
+from webapp.openai_api.shapes import FAILURES, Chat, Completion, Embedding, Embeddings, Entries, Entry
 from webapp.openai_api.stream import StreamedAnswer
 from webapp.openai_api.translation import chat_request
 from webapp.upstream.brake import Brake
@@ -27,6 +28,7 @@ from webapp.upstream.failures import UpstreamError
 from webapp.upstream.messages import ChatRequest
 from webapp.upstream.target import Target
 from webapp.web.errors import openai_error
+from webapp.web.openapi import documented
 from webapp.web.places import Place, stream_place
 
 v1 = Blueprint("v1", __name__, url_prefix="/v1")
@@ -46,18 +48,21 @@ class Responder:
 
 
 @v1.get("/models")
+@documented({200: Entries})
 def list_models() -> Response:
     """Everything that the token's user may call."""
     return _json({"object": "list", "data": list_described(db.session, g.user)})
 
 
 @v1.get("/models/<path:name>")
+@documented({200: Entry})
 def show_model(name: str) -> Response:
     """One model, by any of its names."""
     return _json(described(find_named_model(db.session, g.user, name)))
 
 
 @v1.post("/chat/completions")
+@documented({200: Completion}, body=Chat, refusals=FAILURES, is_open=True, is_streamed=True)
 def create_chat_completion() -> Response:
     """Ask a model; the answer is whole or streamed."""
     query = read_chat(request.get_data())
@@ -73,6 +78,7 @@ def create_chat_completion() -> Response:
 
 
 @v1.post("/embeddings")
+@documented({200: Embeddings}, body=Embedding, refusals=FAILURES, is_open=True)
 def create_embeddings() -> Response:
     """Pass texts on to a model that turns them into vectors."""
     fields = read_object(request.get_data())

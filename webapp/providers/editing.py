@@ -8,7 +8,7 @@ from webapp.accounts.user import User
 from webapp.core.errors import ForbiddenError
 from webapp.core.secret import Secret
 from webapp.providers.private_address import is_open, open_address
-from webapp.providers.provider import Provider, change_address, free_slug
+from webapp.providers.provider import Provider, add_provider, change_address
 from webapp.providers.vendors import vendor
 from webapp.upstream.addresses import host_port, origin
 from webapp.upstream.target import AuthStyle, Target
@@ -34,14 +34,12 @@ def create_provider(session: Session, user: User, wanted: ProviderInput) -> Prov
     template = vendor(wanted.vendor_id)
     provider = Provider(
         owner_id=user.id,
-        slug=free_slug(session, wanted.name),
         name=wanted.name,
         vendor_id=template.id,
         dialect=wanted.dialect,
         default_model=next(iter(template.models), None),
     )
-    session.add(provider)
-    session.flush()
+    add_provider(session, provider)
     update_provider(session, user, provider, wanted)
     return provider
 

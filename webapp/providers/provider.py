@@ -1,17 +1,19 @@
 """A provider: one address that serves models, and how to call it."""
 
+import contextlib
 import re
 import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Select, Text, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime
-from webapp.core.errors import ConflictError, CryptoError, ForbiddenError, NotFoundError
+from webapp.core.errors import BusyError, ConflictError, CryptoError, ForbiddenError, NotFoundError
 from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
 from webapp.providers.credential import Credential, store_key
@@ -23,6 +25,7 @@ from webapp.upstream.target import AuthStyle, Target
 # What the user asked to remember: model id -> word of upstream/repair.py -> when (ISO) and who.
 Quirks = dict[str, dict[str, dict[str, str]]]
 
+MOST_AT_ONCE = 50  # who add a provider of the same name
 UNDO_TIME = timedelta(seconds=30)
 LONGEST_REFRESH = timedelta(seconds=90)  # an older "started" belongs to a process that died
 
@@ -190,7 +193,6 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
     copy = Provider(
         owner_id=user.id,
         is_shared=provider.is_shared and user.is_admin,
-        slug=free_slug(session, name),
         name=name,
         is_builtin=False,
         **{
@@ -198,8 +200,7 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
             for field in ("vendor_id", "dialect", "base_url", "auth_style", "auth_name", "quirks")
         },
     )
-    session.add(copy)
-    session.flush()
+    add_provider(session, copy)
     if provider.may_change(user):
         try:
             if provider.credential and (key := provider.key()):
@@ -208,6 +209,17 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
         except CryptoError:
             copy.headers = []
     return copy
+
+
+def add_provider(session: Session, provider: Provider) -> None:
+    """Store a new provider under a short name of its own, also when several of that name come at once."""
+    for _ in range(MOST_AT_ONCE):
+        provider.slug = free_slug(session, provider.name)
+        with contextlib.suppress(IntegrityError), session.begin_nested():
+            session.add(provider)
+            session.flush()
+            return
+    raise BusyError
 
 
 def free_slug(session: Session, name: str) -> str:

@@ -1,6 +1,10 @@
 """Admits long streams up to a number, so that pages always find a thread."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from webapp.core.errors import BusyError
 
 
 class Place:
@@ -39,3 +43,15 @@ _streams = _Places()  # of this process: threads are what is scarce
 def stream_place(most: int) -> Place | None:
     """Take a place among at most `most`; None when all are taken."""
     return Place(_streams) if _streams.take(most) else None
+
+
+@contextmanager
+def waiting(most: int) -> Iterator[None]:
+    """Hold one of these places during a wait for a provider; raise BusyError when all are taken."""
+    place = stream_place(most)
+    if place is None:
+        raise BusyError
+    try:
+        yield
+    finally:
+        place.leave()
