@@ -36,7 +36,7 @@ def complete(target: Target, request: ChatRequest) -> Reply:
     return ask(target, request, Brake())[0]
 
 
-def read_models(target: Target, brake: Brake) -> tuple[ModelList, Evidence]:
+def read_models(target: Target, brake: Brake, pages: int = MAX_PAGES) -> tuple[ModelList, Evidence]:
     """Return the list and the exchange of its last page. Raises UpstreamError and Stopped.
 
     A later page that cannot be read ends the list: it stays incomplete and carries the error.
@@ -47,7 +47,7 @@ def read_models(target: Target, brake: Brake) -> tuple[ModelList, Evidence]:
     dialect = DIALECTS[target.dialect]
     found = ModelList()
     seen: set[str] = set()
-    for _ in range(MAX_PAGES):
+    for _ in range(pages):
         try:
             sent, body = _fetch(target, dialect.list_call(target, found.next), brake, "list")
             page = dialect.read_list(body, target)
