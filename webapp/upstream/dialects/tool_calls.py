@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import orjson
 
+from webapp.upstream.failures import failure
 from webapp.upstream.messages import Piece, ToolCall
-from webapp.upstream.shapes import as_dict, as_text
+from webapp.upstream.shapes import as_dict, as_json, as_text
 
 MAX_CALLS: Final = 128  # what a hostile server may make us hold and search
 FEW: Final = 64  # fragments: beyond, a call without id is not parsed again to see whether it is whole
@@ -61,7 +62,9 @@ class ToolCalls:
         elif isinstance(arguments, dict | list) and arguments:
             if not any(call.arguments):
                 call.told = 0
-            call.arguments = [orjson.dumps(arguments).decode()]
+            call.arguments = [as_json(arguments)]
+            if not call.arguments[0]:
+                raise failure("bad_response", "the arguments of a tool call are nested too deeply")
         self._tell(call, pieces)
 
     def settle(self, pieces: list[Piece]) -> None:
