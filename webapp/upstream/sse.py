@@ -9,10 +9,9 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from webapp.upstream.failures import failure
-from webapp.upstream.shapes import loads
+from webapp.upstream.shapes import BOM, loads
 from webapp.upstream.target import Limits
 
-BOM = b"\xef\xbb\xbf"
 DONE_TEXT = b"[DONE]"
 CONTAINERS = (dict, list)
 HEARTBEATS = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
