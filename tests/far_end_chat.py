@@ -20,8 +20,7 @@ ERRORS: dict[str, tuple[int, str, str]] = {
     "500": (500, "internal_error", "Something broke."),
     "503": (503, "overloaded", "The server is overloaded."),
 }
-PLAN_CODES = ("1113", "1308", "1309", "1310", "1311", "insufficient_quota")
-ERRORS |= {code: (429, code, "Your balance or your plan does not cover this.") for code in PLAN_CODES}
+ERRORS |= {code: (429, code, "No plan.") for code in ("1113", "1308", "1309", "1310", "1311", "insufficient_quota")}
 
 
 def script(name: str) -> Script:

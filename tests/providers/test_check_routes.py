@@ -67,7 +67,7 @@ def test_after_four_at_once_the_fifth_is_asked_to_wait(
     places = [owner.post(f"/providers/{provider}/checks").headers["Location"] for _ in range(RUNS_PER_USER)]
     refused = owner.post(f"/providers/{provider}/checks", htmx=True)
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "2")
-    assert "4 of your tests are running" in refused.text
+    assert "At most 4 of these run at once." in refused.text
     assert stranger.post(f"/providers/{provider}/checks").status_code == 303
     for place in places:
         owner.post(f"{place}/stop")
@@ -89,7 +89,7 @@ def test_after_ten_in_a_minute_the_next_is_asked_to_wait_whatever_the_door(
     for refused in (page, notice, answer):
         assert refused.status_code == 429
         assert 1 <= int(refused.headers["Retry-After"]) <= 61
-        assert "You began 10 tests within a minute." in refused.text
+        assert "At most 10 of these within a minute." in refused.text
     assert answer.is_json
     with app.app_context(), writing() as session:
         assert session.query(Check).count() == STARTS_PER_USER

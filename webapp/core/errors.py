@@ -41,8 +41,7 @@ class BusyError(JackfieldError):
 
 
 class TooOftenError(JackfieldError):
-    """This user does it too often; the text says so, and `seconds` when to try again."""
+    """This user has `most` of something running, or began as many within a minute; try again in `seconds`."""
 
-    def __init__(self, text: str, *, seconds: int) -> None:
-        super().__init__(text)
-        self.seconds = seconds
+    def __init__(self, *, most: int, seconds: int, are_running: bool) -> None:
+        self.most, self.seconds, self.are_running = most, seconds, are_running

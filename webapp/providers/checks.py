@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from flask_babel import gettext
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -109,18 +108,12 @@ def _refuse_too_many(session: Session, user_id: int) -> None:
     """Count this user's tests, the new one among them."""
     mine = session.query(Check).filter_by(user_id=user_id)
     if mine.filter_by(status=RUNNING).count() > RUNS_PER_USER:
-        text = gettext("%(most)s of your tests are running. Wait until one ends, or stop one.", most=RUNS_PER_USER)
-        raise TooOftenError(text, seconds=2)
+        raise TooOftenError(most=RUNS_PER_USER, seconds=2, are_running=True)
     recent = mine.filter(Check.created_at > clock.now() - MINUTE)
     count, first = recent.with_entities(func.count(), func.min(Check.created_at)).one()
     if count > STARTS_PER_USER:
         seconds = int((first + MINUTE - clock.now()).total_seconds()) + 1
-        text = gettext(
-            "You began %(most)s tests within a minute. Test again in %(seconds)s s.",
-            most=STARTS_PER_USER,
-            seconds=seconds,
-        )
-        raise TooOftenError(text, seconds=seconds)
+        raise TooOftenError(most=STARTS_PER_USER, seconds=seconds, are_running=False)
 
 
 def _all_waiting() -> list[dict[str, Any]]:

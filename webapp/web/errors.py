@@ -80,7 +80,15 @@ def _refused(error: HTTPException) -> Response:
 
 
 def _too_often(error: TooOftenError) -> Response:
-    response = _answer(429, str(error))
+    if error.are_running:
+        text = gettext("At most %(most)s of these run at once. Wait until one ends, or stop one.", most=error.most)
+    else:
+        text = gettext(
+            "At most %(most)s of these within a minute. Try again in %(seconds)s s.",
+            most=error.most,
+            seconds=error.seconds,
+        )
+    response = _answer(429, text)
     response.headers["Retry-After"] = str(error.seconds)
     return response
 
