@@ -35,7 +35,7 @@ HEARTBEAT_SECONDS = 15.0
 def create_check(provider_id: int) -> Response:
     """Test a saved provider."""
     provider = find_provider(db.session, g.user, provider_id)
-    with _key_trouble_told():
+    with key_trouble_told():
         target = provider.target(db.session)
     model = request.form.get("model")
     check = start_check(db.session, g.user, target, name=provider.name, provider=provider, model=model)
@@ -55,7 +55,7 @@ def create_draft_check() -> Response:
         return form_again(form, provider)
     saved = provider.default_model or last_model(db.session, provider.id) if provider else None
     model = form.model.data or saved or next(iter(vendor(wanted.vendor_id).models), None)
-    with _key_trouble_told():
+    with key_trouble_told():
         target = draft_target(db.session, wanted, provider)
     # No provider: what is found at an address that is not saved says nothing about the saved one.
     return _answer(start_check(db.session, g.user, target, name=wanted.name, provider=None, model=model))
@@ -104,7 +104,8 @@ def create_private_address(provider_id: int) -> Response:
 
 
 @contextmanager
-def _key_trouble_told() -> Iterator[None]:
+def key_trouble_told() -> Iterator[None]:
+    """Turn a stored key that does not open into words for the page."""
     try:
         yield
     except CryptoError:

@@ -82,7 +82,7 @@ def run_check(check_id: int, target: Target, model: str | None) -> None:
     try:
         for rung in probe(target, model, stop):
             was_running = rungs[rung.name]["verdict"] == RUNNING
-            rungs[rung.name] = _record(rung)
+            rungs[rung.name] = _record(rung, target)
             _write(check_id, list(rungs.values()))
             if was_running and record_rung:
                 record_rung(check_id, rung)
@@ -123,13 +123,13 @@ def _all_waiting() -> list[dict[str, Any]]:
     ]
 
 
-def _record(rung: Rung) -> dict[str, Any]:
+def _record(rung: Rung, target: Target) -> dict[str, Any]:
     return {
         "name": rung.name,
         "verdict": rung.verdict,
         "latency_ms": rung.latency_ms,
         "detail": rung.detail,
-        "failure": failure_record(rung.error) if rung.error else None,
+        "failure": failure_record(rung.error, target) if rung.error else None,
         "exchange": _exchange(rung),
     }
 

@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
 from webapp.core.errors import ForbiddenError
+from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
 from webapp.providers.private_address import is_open, open_address
 from webapp.providers.provider import Provider, add_provider, change_address
@@ -79,8 +80,10 @@ def draft_target(session: Session, wanted: ProviderInput, provider: Provider | N
         headers=tuple((name, value) for name, value in values.items() if value),
         allow_private=bool(wanted.base_url) and is_open(session, *host_port(wanted.base_url)),
         vendor=wanted.vendor_id,
-    )
+        list_path=vendor(wanted.vendor_id).list_at(wanted.base_url),
+        in_container=runtime().settings.in_container,
         quirks=provider.target_quirks if provider else {},
+    )
 
 
 def confirm_private(session: Session, user: User, host: str, port: int) -> None:

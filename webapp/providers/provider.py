@@ -119,6 +119,8 @@ class Provider(Record):
             headers=tuple((header["name"], self.open_header(header)) for header in secret_headers),
             allow_private=bool(self.base_url) and is_open(session, *host_port(self.base_url)),
             vendor=self.vendor_id,
+            list_path=self.vendor.list_at(self.base_url),
+            in_container=runtime().settings.in_container,
             quirks=self.target_quirks,
         )
 

@@ -3,15 +3,14 @@
 import functools
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from webapp.upstream.brake import Brake, Fault, Stopped
 from webapp.upstream.classify import RequestKind, error_from, error_from_transport, is_error
 from webapp.upstream.dialects import DIALECTS, Call, demo
 from webapp.upstream.dialects.call import json_call
-from webapp.upstream.listing.slim import slimmed
 from webapp.upstream.failures import Exchange, UpstreamError, failure
+from webapp.upstream.listing.slim import slimmed
 from webapp.upstream.messages import ChatRequest, ModelList, Reply
 from webapp.upstream.redact import forms, redact, remove
 from webapp.upstream.repair import mended
@@ -21,7 +20,6 @@ from webapp.upstream.transport import Sent, pool, send
 
 MAX_PAGES = 50  # of a model list
 ERROR_BYTES = 200_000  # read of an error
-IN_CONTAINER = Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
 
 Evidence = Callable[[], Exchange]  # made only when somebody looks at it
 
@@ -138,7 +136,7 @@ def opened(target: Target, call: Call, brake: Brake, seconds: float, cap: int, k
 def error_of(fault: Fault, target: Target) -> UpstreamError:
     """Put a fault of the way there into the words of the page. A refusal reads differently inside a container."""
     if fault.category == "network_refused":
-        return error_from_transport(str(fault), "connect", target.base_url, IN_CONTAINER)
+        return error_from_transport(str(fault), "connect", target.base_url, target.in_container)
     error = failure(fault.category, str(fault)[:300], exchange=Exchange(fault.request))
     error.action = fault.action or error.action
     return error
