@@ -24,11 +24,10 @@ def loads(text: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        if text.startswith(BOM):
-            return loads(text[len(BOM) :])
         if not text.rstrip().endswith((b"}", b"]")):
             raise
-        repaired = SURROGATE.sub(lambda found: "\\ufffd" if found[1] else found[0], text.decode("utf-8", "replace"))
+        decoded = text.removeprefix(BOM).decode("utf-8", "replace")
+        repaired = SURROGATE.sub(lambda found: "\\ufffd" if found[1] else found[0], decoded)
         if "NaN" in repaired or "Infinity" in repaired:
             repaired = NOT_A_NUMBER.sub(lambda found: "null" if found[1] else found[0], repaired)
         return orjson.loads(repaired)
