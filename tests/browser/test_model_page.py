@@ -2,6 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.accessibility import assert_accessible
 from tests.browser.house import House, ask, expect_over
 
 MODEL = "refuse:stream_options"
@@ -22,6 +23,7 @@ def test_a_refusal_is_remembered_under_the_answer_and_undone_on_the_page_of_the_
     note.get_by_role("button", name="Do not send stream_options to this model any more").click()
     expect(note).to_contain_text("From now on: stream_options is not sent.")
     expect(note.get_by_role("button", name="Undo")).to_be_focused()
+    assert_accessible(page)
 
     second = ask(page, "Second")
     expect_over(second)
@@ -32,6 +34,7 @@ def test_a_refusal_is_remembered_under_the_answer_and_undone_on_the_page_of_the_
     expect(page.get_by_role("heading", name=MODEL, level=1)).to_be_visible()
     known = page.locator("#model-known")
     expect(known).to_contain_text("stream_options is not sent")
+    assert_accessible(page)
     known.get_by_role("button", name="Undo: stream_options is not sent").click()
     expect(known).to_contain_text("Nothing. When it refuses a parameter")
 

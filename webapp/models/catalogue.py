@@ -99,6 +99,8 @@ def _collect(wanted: Mapping[str, bool], bases: frozenset[str], address: Address
                 found.same.setdefault(model_id, []).append(_facts(entry))
             if bases and (base := base_name(model_id)) in bases:
                 found.alike.setdefault(base, []).append(_facts(entry))
+        if found.exact.keys() == wanted.keys():
+            break
     return found
 
 
