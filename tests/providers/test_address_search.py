@@ -170,6 +170,13 @@ def test_a_search_opens_no_private_address_for_a_member(
     assert far_end.connections == 0
 
 
+def test_searches_count_among_the_ten_tests_of_a_minute(admin: Person, create: Callable[..., int]) -> None:
+    with FarEnd() as far_end:
+        provider = create(admin, base_url=far_end.base_url, allow_private="y")
+        statuses = [admin.post(f"/providers/{provider}/address-searches", htmx=True).status_code for _ in range(11)]
+    assert statuses == [200] * 10 + [429]
+
+
 def kept(page: str) -> str:
     found = re.search(r'name="kept_key" value="([^"]+)"', page)
     assert found

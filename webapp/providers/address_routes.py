@@ -11,7 +11,7 @@ from webapp.core.database import db, release
 from webapp.core.errors import BusyError, NotFoundError
 from webapp.core.ids import random_text
 from webapp.core.runtime import runtime
-from webapp.providers.address_search import Tries, save_address, target_elsewhere, tries
+from webapp.providers.address_search import Tries, admit, save_address, target_elsewhere, tries
 from webapp.providers.check_routes import key_trouble_told
 from webapp.providers.editing import draft_target
 from webapp.providers.forms import ProviderForm, checked_input
@@ -140,7 +140,7 @@ def _search(target: Target, model: str | None, provider: Provider | None, form: 
     }
     if values["is_elsewhere"]:
         target = target_elsewhere(db.session, g.user, target, request.form["address"])
-    db.session.commit()  # what was confirmed holds; and no connection is held while a provider is awaited
+    admit(db.session, g.user, values["name"])  # commits: no connection is held while a provider is awaited
     place = stream_place(runtime().settings.stream_places)
     if place is None:
         raise BusyError

@@ -7,8 +7,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
+from webapp.core import clock
 from webapp.core.errors import ConflictError
 from webapp.core.runtime import runtime
+from webapp.providers.check import UNKNOWN
+from webapp.providers.checks import begin_check
 from webapp.providers.editing import confirm_private
 from webapp.providers.failure import failure_record
 from webapp.providers.private_address import is_open
@@ -31,6 +34,13 @@ def tries(target: Target, model: str | None = None, *, is_elsewhere: bool = Fals
             done.pop()
         done.append(_drawn(tried))
         yield done
+
+
+def admit(session: Session, user: User, name: str) -> None:
+    """Count a search among its user's tests, since both tell who answers at an address. Raises TooOftenError."""
+    check = begin_check(session, user, name=name, provider=None, model=None)
+    check.status, check.finished_at = UNKNOWN, clock.now()
+    session.commit()
 
 
 def target_elsewhere(session: Session, user: User, target: Target, address: str) -> Target:
