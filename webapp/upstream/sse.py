@@ -144,6 +144,9 @@ class FrameDecoder:
         yield from self._data(payload)
 
     def _bare(self, line: bytes) -> Iterator[Frame]:
+        if not line.endswith((b"}", b"]")):  # one of the lines of a pretty-printed value
+            self._hold(line, is_bare=True)
+            return
         try:
             data = Mark.DONE if line == DONE_TEXT else loads(line)
         except ValueError:

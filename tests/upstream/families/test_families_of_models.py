@@ -63,6 +63,12 @@ def test_a_list_without_its_ballast_says_the_same(case: dict[str, Any]) -> None:
     assert slim.models == read_list(json.dumps(body).encode(), target, case.get("asked")).models
 
 
+def test_an_entry_too_deep_to_be_written_again_stays_as_it_is() -> None:
+    body = b'[{"id":"a","meta":' + b'{"a":' * 300 + b"1" + b"}" * 300 + b',"icon":"' + b"x" * 2_000 + b'"}]'
+    assert slimmed([body]) == body
+    assert [info.id for info in read_list(body, target_for("custom")).models] == ["a"]
+
+
 @settings(deadline=None, max_examples=300)
 @given(body=JSON | st.binary(max_size=60), vendor=st.sampled_from(["custom", "ollama", "cloudflare", "azure"]))
 def test_no_body_makes_the_reader_raise(body: object, vendor: str) -> None:

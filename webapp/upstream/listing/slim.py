@@ -96,9 +96,9 @@ def _slim(entry: bytes) -> bytes:
         return entry
     try:
         row = orjson.loads(entry)
-    except orjson.JSONDecodeError:
+        return orjson.dumps({name: _short(value) for name, value in row.items() if name in READ})
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # it writes less deep than it reads
         return entry
-    return orjson.dumps({name: _short(value) for name, value in row.items() if name in READ})
 
 
 def _short(value: Any) -> Any:
