@@ -12,6 +12,7 @@ from webapp.upstream.shapes import as_dict
 DONE = b"data: [DONE]\n\n"
 DELTA_FIELDS = {"text": "content", "reasoning": "reasoning_content", "refusal": "refusal"}
 STEADY_FIELDS = ("system_fingerprint", "service_tier")  # of every chunk, once they are told
+STEADY_CHARACTERS = 200
 TEXT_END = b'},"logprobs":null,"finish_reason":null}]}\n\n'
 
 
@@ -72,7 +73,8 @@ class Answer:
     def _note(self, piece: Piece) -> None:
         self._more, self._more_of = _read(piece.text), piece.choice
         chunk = as_dict(self._more.get("chunk"))
-        if steady := {name: chunk[name] for name in STEADY_FIELDS if isinstance(chunk.get(name), str)}:
+        steady = {name: chunk[name] for name in STEADY_FIELDS if isinstance(chunk.get(name), str)}
+        if steady and len(str(steady)) <= STEADY_CHARACTERS:
             self._chunk_head |= steady
             self._text_begin = self._before_text()
 
