@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from werkzeug.serving import make_server
 
+from tests.browser.accessibility import assert_accessible
 from tests.browser.house import House
 from tests.conftest import Server
 from tests.far_end import FarEnd
@@ -134,3 +135,19 @@ def test_the_search_works_without_javascript(new_context: Any, house: House, all
         expect(page.get_by_role("heading", name="Testing Plain")).to_be_visible()
         far_end.wait_for_calls(2)
         assert f"Bearer {KEY}" in {call.headers.get("authorization") for call in far_end.calls}
+
+
+def test_hints_searches_and_ways_out_are_accessible(page: Page, house: House) -> None:
+    with FarEnd(key=KEY) as far_end:
+        provider = house.add("ok", base_url=f"{far_end.root}/mount/" + "very-long-path/" * 9 + "end", key=KEY)
+        house.visit(page, f"/providers/{provider}")
+        page.get_by_role("button", name="Test connection").click()
+        page.get_by_role("button", name="Find the right address").first.click()
+        expect(page.get_by_role("button", name="Use this address")).to_be_visible()
+        assert_accessible(page)
+        house.visit(page, "/providers/new?vendor=groq")
+        page.get_by_label("Base URL").fill(f'curl http://localhost:{far_end.port}/mount -H "X-Team: blue"')
+        page.get_by_label("API key").fill("sk-ant-api03-8f2e61d07b94a35c")
+        page.get_by_label("Name", exact=True).click()
+        expect(page.locator("#key-hint")).to_contain_text("Anthropic")
+        assert_accessible(page)
