@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from webapp.upstream.listing.modalities import read_modalities
+from webapp.upstream.listing.modalities import Modalities
 from webapp.upstream.listing.sizes import live_providers
 from webapp.upstream.messages import CAPABILITIES
 from webapp.upstream.shapes import as_dict, as_list
@@ -38,11 +38,11 @@ GITHUB_WORDS: Final = frozenset({"streaming", "agents", "tool-calling"})
 Capabilities = dict[str, bool | None]
 
 
-def read_capabilities(row: dict[str, Any], places: list[dict[str, Any]]) -> Capabilities:
+def read_capabilities(row: dict[str, Any], places: list[dict[str, Any]], modalities: Modalities) -> Capabilities:
     """Explicit flags win; a whole positive list makes absent words false; anything less leaves them unknown."""
     found: Capabilities = dict.fromkeys(CAPABILITIES)
     _read_lists(found, row)
-    _read_modalities(found, row)
+    _read_modalities(found, modalities)
     _read_type(found, row)
     _read_flags(found, places)
     _read_supports(found, row)
@@ -103,12 +103,11 @@ def _read_words(found: Capabilities, value: object, closes: Iterable[str]) -> No
             found[capability] = True
 
 
-def _read_modalities(found: Capabilities, row: dict[str, Any]) -> None:
-    words, is_whole = read_modalities(row, "input")
+def _read_modalities(found: Capabilities, modalities: Modalities) -> None:
     for capability, names in (("vision", {"image", "images", "vision"}), ("audio_input", {"audio"})):
-        if names.intersection(words):
+        if names.intersection(modalities.inputs):
             found[capability] = True
-        elif is_whole:
+        elif modalities.is_whole:
             found[capability] = False
 
 

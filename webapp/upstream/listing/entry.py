@@ -28,19 +28,20 @@ def read_entry(row: object, vendor: str) -> ModelInfo | None:
     if not isinstance(row, dict) or (model_id := entry_id(row)) is None:
         return None
     places = _places(row)
+    modalities = read_modalities(row)
     context = read_context(row, places)
     info = ModelInfo(
         id=model_id,
-        kind=read_kind(row, _base_model(row) or model_id),
+        kind=read_kind(row, _base_model(row) or model_id, modalities),
         context_length=context.length,
         max_output_tokens=read_output_limit(row, places),
-        capabilities=read_capabilities(row, places),
+        capabilities=read_capabilities(row, places, modalities),
         display_name=_display_name(row),
     )
     details = {
         "context_kind": context.kind,
         "trained_context": context.trained if context.kind == "runtime" else None,
-        "outputs": outputs if (outputs := read_modalities(row, "output")[0]) not in ([], ["text"]) else None,
+        "outputs": modalities.outputs if modalities.outputs not in ([], ["text"]) else None,
         **_state(row),
         **_nature(row, model_id, vendor),
         "price": _price(as_dict(row.get("pricing"))),

@@ -4,7 +4,7 @@ import re
 from collections.abc import Container
 from typing import Any, Final
 
-from webapp.upstream.listing.modalities import read_modalities
+from webapp.upstream.listing.modalities import Modalities
 from webapp.upstream.shapes import as_dict, as_list, as_text
 
 KIND_WORDS: Final = {
@@ -72,15 +72,14 @@ ID_KINDS: Final = tuple(
 )
 
 
-def read_kind(row: dict[str, Any], model_id: str) -> str:
+def read_kind(row: dict[str, Any], model_id: str, modalities: Modalities) -> str:
     """Try the type field, output modalities, endpoint lists, capability flags and at last the id."""
-    inputs, outputs = read_modalities(row, "input")[0], read_modalities(row, "output")[0]
     kind = (
         _by_type(row)
-        or _by_modalities(inputs, outputs)
+        or _by_modalities(modalities)
         or _by_endpoints(row)
         or _by_flags(row, model_id)
-        or _by_id(model_id, _excluded(inputs, outputs))
+        or _by_id(model_id, _excluded(modalities))
         or "chat"
     )
     if kind == "other" and (told := _by_id(model_id)) in ("rerank", "moderation"):  # they classify texts
@@ -100,10 +99,11 @@ def _by_type(row: dict[str, Any]) -> str | None:
     return None
 
 
-def _by_modalities(inputs: list[str], outputs: list[str]) -> str | None:
+def _by_modalities(modalities: Modalities) -> str | None:
     """Text alone decides nothing: rerankers and guards answer in text too."""
+    outputs = modalities.outputs
     if not outputs or outputs == ["text"]:
-        return "audio" if outputs and inputs == ["audio"] else None
+        return "audio" if outputs and modalities.inputs == ["audio"] else None
     if "text" in outputs:
         return "chat"
     return next((kind for word in outputs if (kind := KIND_WORDS.get(_plain(word)))), "other")
@@ -143,11 +143,11 @@ def _by_flags(row: dict[str, Any], model_id: str) -> str | None:
     return _by_id(model_id) or fallback
 
 
-def _excluded(inputs: list[str], outputs: list[str]) -> set[str]:
+def _excluded(modalities: Modalities) -> set[str]:
     """Return the kinds that an id cannot mean when only text comes out; speech becomes text, too."""
-    if outputs != ["text"]:
+    if modalities.outputs != ["text"]:
         return set()
-    return {"image", "audio", "other"} if "text" in inputs else {"image", "other"}
+    return {"image", "audio", "other"} if "text" in modalities.inputs else {"image", "other"}
 
 
 def _by_id(model_id: str, excluded: Container[str] = ()) -> str | None:
