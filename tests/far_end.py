@@ -50,6 +50,7 @@ class FarEnd:
         self, *, key: str | None = None, text: str = TEXT, pace: float = 0.0, tls: ssl.SSLContext | None = None
     ):
         self.key, self.text, self.pace = key, text, pace
+        self.refusal = "401"  # the script that plays for another key
         self.calls: list[Call] = []
         self.client_gone = threading.Event()
         self.release = threading.Event()  # lets `hold` and `stall` go on
@@ -179,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
         is_list = self.command == "GET"
         is_public = self.far_end.key is None or (is_list and self.call.script == "public-list")
         if not is_public and self.far_end.key not in self._keys():
-            return far_end_chat.script("401")
+            return far_end_chat.script(self.far_end.refusal)
         if is_list:
             return far_end_lists.script(self.call.script)
         return far_end_chat.script(self.call.script or str(self.call.json.get("model", "ok")))
@@ -187,7 +188,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _keys(self) -> set[str]:
         headers = self.call.headers
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
-        return {bearer, headers.get("x-api-key", ""), headers.get("api-key", ""), *self.call.query.get("key", [])}
+        named = [
+            value
+            for name in ("x-api-key", "api-key")
+            for value in (headers.get(name, ""), *self.call.query.get(name, []))
+        ]
+        return {bearer, *named, *self.call.query.get("key", [])}
 
     def send(self, status: int, body: bytes, kind: str = "application/json", **headers: str) -> None:
         """A whole answer. Header names are written with underscores."""

@@ -20,6 +20,7 @@ ERRORS: dict[str, tuple[int, str, str]] = {
     "500": (500, "internal_error", "Something broke."),
     "503": (503, "overloaded", "The server is overloaded."),
 }
+ERRORS |= {code: (429, code, "No plan.") for code in ("1113", "1308", "1309", "1310", "1311", "insufficient_quota")}
 
 
 def script(name: str) -> Script:
@@ -37,8 +38,7 @@ def script(name: str) -> Script:
 def error(play: Any, name: str, message: str = "") -> None:
     status, code, text = ERRORS[name]
     body = {"error": {"message": message or text, "type": code, "code": code}}
-    headers = {"Retry_After": "7"} if name in ("429", "503") else {}
-    play.send(status, json.dumps(body).encode(), **headers)
+    play.send(status, json.dumps(body).encode(), **({"Retry_After": "7"} if name in ("429", "503") else {}))
 
 
 def _refuse(play: Any, parameter: str) -> None:
@@ -244,5 +244,6 @@ SCRIPTS: dict[str, Script] = {
     "html": lambda play: play.send(200, b"<!doctype html><html><title>Welcome</title></html>", "text/html"),
     "hang-after-finish": _hang_after_finish,
     "length": _length,
+    "mount": lambda play: ok(play) if "/v1/" in play.call.path else error(play, "404"),
     "silent": lambda play: setattr(play, "close_connection", True),
 }

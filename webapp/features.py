@@ -9,6 +9,7 @@ from webapp.chat.routes import chat
 from webapp.chat.run_routes import runs
 from webapp.core.database import take_turns, writing
 from webapp.core.runtime import runtime
+from webapp.models.api import models_api
 from webapp.models.discovery import store_list
 from webapp.models.routes import models
 from webapp.models.seed import seed_providers
@@ -25,6 +26,7 @@ from webapp.usage.probes import record_rung
 from webapp.web.advice import advise
 from webapp.web.guard import install_guard
 from webapp.web.health import health
+from webapp.web.openapi import openapi
 from webapp.web.security import csrf
 
 
@@ -40,7 +42,9 @@ def install_features(app: Flask) -> None:
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
-    for blueprint in (health, accounts, tokens, settings, providers, addresses, checks, models, chat, runs, api, v1):
+    for blueprint in (health, accounts, tokens, settings, providers, addresses, checks, models, chat, runs, v1):
         app.register_blueprint(blueprint)
-    csrf.exempt(api)  # the guard asks for the token of a browser, not of a program
+    for blueprint in (api, models_api, openapi):
+        app.register_blueprint(blueprint)
+        csrf.exempt(blueprint)  # the guard asks for the token of a browser, not of a program
     csrf.exempt(v1)  # takes tokens only, never a browser's cookie

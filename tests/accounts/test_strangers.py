@@ -59,6 +59,7 @@ def things(app: Flask, owner: Person, add_provider: Callable[..., int]) -> Thing
         return {
             "provider_id": str(provider_id),
             "model_pk": str(model.id),
+            "model": "mine",
             "check_id": str(check.id),
             "draft_id": str(draft.id),
             "conversation_id": talk.id,

@@ -33,6 +33,7 @@ def test_a_custom_provider_is_tested_mended_saved_and_asked_for_its_models(
         expect(key).to_have_value("sk-wrong-0000000000000000")
         key.fill(KEY)
         page.get_by_role("button", name="Test connection").click()
+        ladder.get_by_role("button", name="Test with ok").click()
         expect(ladder).to_contain_text("Works")
         expect(ladder.locator("li.done")).to_have_count(6)
         expect(ladder).to_contain_text("6 of 6 passed")

@@ -114,6 +114,16 @@ def test_a_checkpoint_keeps_what_has_come(chat: Chat) -> None:
     chat.person.post(f"{asked.at}/stop")
 
 
+def test_what_only_programs_read_is_not_shown() -> None:
+    live = LiveAnswer(1, LABELS)
+    for kind in ("more", "call", "arguments"):
+        live.add(kind, "{}")
+    assert (live.text, live.first_piece_at) == ("", None)
+    for kind in ("text", "reasoning", "refusal"):
+        live.add(kind, f"{kind} ")
+    assert (live.text, live.thought) == ("text refusal ", "reasoning ")
+
+
 def test_the_cost_of_an_answer_grows_no_faster_than_its_length() -> None:
     live, began = LiveAnswer(1, LABELS), time.thread_time()
     for _ in range(200_000):

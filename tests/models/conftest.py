@@ -8,10 +8,13 @@ import pytest
 from flask import Flask
 
 from tests.conftest import Person
+from tests.program import manager, member
 from webapp.core.database import db, writing
 from webapp.models.discovery import store_list
 from webapp.models.model import Model
 from webapp.upstream.messages import ModelInfo, ModelList
+
+__all__ = ["manager", "member"]
 
 
 @pytest.fixture

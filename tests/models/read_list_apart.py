@@ -1,4 +1,4 @@
-"""Reads and stores a provider's list in a process of its own: `data folder, provider id`. Prints KB before and at most."""
+"""Reads a provider's list in a process of its own: `data folder, provider id`. Prints KB before and at most."""
 
 import re
 import sys

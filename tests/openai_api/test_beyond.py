@@ -45,7 +45,8 @@ def test_unknown_fields_of_a_stream_come_with_their_chunk(client: openai.OpenAI)
     [noted] = [choice["delta"] for choice in choices if "annotations" in choice["delta"]]
     assert noted["annotations"] == [NOTE]
     assert (choices[-1]["finish_reason"], choices[-1]["native"]) == ("stop", "eos")
-    assert all(chunk["service_tier"] == "flex" and chunk["citations"] for chunk in chunks[1:])
+    assert all((chunk["system_fingerprint"], chunk["service_tier"]) == ("fp_7", "flex") for chunk in chunks[1:])
+    assert [chunk["citations"] for chunk in chunks if "citations" in chunk] == [["https://a.b"]]
     assert chunks[-1]["usage"] == TOLD
 
 

@@ -7,9 +7,12 @@ import pytest
 from flask import Flask
 
 from tests.conftest import Person
+from tests.program import manager, member
 from webapp.core.database import db
 from webapp.providers.check import Check
 from webapp.providers.provider import Provider
+
+__all__ = ["manager", "member"]
 
 KEY = "sk-canary-8f2e61d07b94a35c"
 SECRET_HEADER = "header-canary-51c09e77"

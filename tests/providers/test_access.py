@@ -181,7 +181,7 @@ def test_only_admins_see_and_close_open_addresses(
     assert f"127.0.0.1:{far_end.port}" in admin.get("/providers/private-addresses").text
     assert admin.post(f"/providers/private-addresses/{address}/delete").status_code == 200
     assert _open(app) == []
-    admin.post(f"/providers/{provider}/checks")
+    admin.post(f"/providers/{provider}/checks", {"model": "ok"})
     failed = finished(admin).failed_rung
     assert failed
     assert failed["failure"]["category"] == "blocked_address"

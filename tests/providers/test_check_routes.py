@@ -3,20 +3,23 @@
 import re
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from tests.conftest import Person
+from tests.conftest import Person, free_port
 from tests.far_end import FarEnd
 from tests.providers.conftest import KEY
+from webapp.accounts.user import User
+from webapp.core import clock
 from webapp.core.database import db, writing
-from webapp.core.errors import BusyError
+from webapp.core.errors import BusyError, TooOftenError
 from webapp.models.model import Model
 from webapp.monitor import end_runs_of_the_dead
 from webapp.providers.check import Check
-from webapp.providers.checks import RUNS_PER_USER
+from webapp.providers.checks import MINUTE, RUNS_PER_USER, STARTS_PER_USER, begin_check
 from webapp.providers.provider import Provider
 
 Form = dict[str, Any]
@@ -41,7 +44,9 @@ def test_the_stream_ends_with_what_the_page_shows(
     owner: Person, add_provider: Callable[..., int], far_end: FarEnd
 ) -> None:
     far_end.pace = 0.05
-    place = owner.post(f"/providers/{add_provider(far_end.base_url, key=KEY)}/checks").headers["Location"]
+    place = owner.post(f"/providers/{add_provider(far_end.base_url, key=KEY)}/checks", {"model": "ok"}).headers[
+        "Location"
+    ]
     response = owner.client.get(f"{place}/events", buffered=True)
     assert (response.mimetype, response.headers["X-Accel-Buffering"]) == ("text/event-stream", "no")
     events = [_html(event) for event in response.text.split("\n\n") if "<section" in event]
@@ -61,13 +66,50 @@ def test_after_four_at_once_the_fifth_is_asked_to_wait(
     provider = add_provider(far_end.at("hold"), key=KEY)
     places = [owner.post(f"/providers/{provider}/checks").headers["Location"] for _ in range(RUNS_PER_USER)]
     refused = owner.post(f"/providers/{provider}/checks", htmx=True)
-    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "2")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "2")
+    assert "At most 4 of these run at once." in refused.text
     assert stranger.post(f"/providers/{provider}/checks").status_code == 303
     for place in places:
         owner.post(f"{place}/stop")
         finished(owner, int(place.rpartition("/")[2]))
     assert owner.post(f"/providers/{provider}/checks").status_code == 303
     far_end.hang_up()
+
+
+def test_after_ten_in_a_minute_the_next_is_asked_to_wait_whatever_the_door(
+    app: Flask, owner: Person, stranger: Person, add_provider: Callable[..., int], finished: Finished
+) -> None:
+    provider = add_provider(f"http://127.0.0.1:{free_port()}/v1")
+    for count in range(STARTS_PER_USER):
+        path = f"/api/providers/{provider}/verify" if count % 2 else f"/providers/{provider}/checks"
+        assert owner.post(path).status_code in (200, 303)
+        finished(owner)
+    page, notice = (owner.post(f"/providers/{provider}/checks", htmx=htmx) for htmx in (False, True))
+    answer = owner.post(f"/api/providers/{provider}/verify")
+    for refused in (page, notice, answer):
+        assert refused.status_code == 429
+        assert 1 <= int(refused.headers["Retry-After"]) <= 61
+        assert "At most 10 of these within a minute." in refused.text
+    assert answer.is_json
+    with app.app_context(), writing() as session:
+        assert session.query(Check).count() == STARTS_PER_USER
+        session.query(Check).update({"created_at": clock.now() - MINUTE})
+    assert owner.post(f"/providers/{provider}/checks").status_code == 303
+    assert stranger.post(f"/providers/{provider}/checks").status_code == 303
+
+
+def test_the_limit_holds_for_many_at_the_same_moment(app: Flask, owner: Person) -> None:
+    def begin(_number: int) -> bool:
+        with app.test_request_context():
+            user = db.session.get_one(User, owner.user_id)
+            try:
+                begin_check(db.session, user, name="Draft", provider=None, model=None)
+            except TooOftenError:
+                return False
+            return True
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(begin, range(24))) == RUNS_PER_USER
 
 
 def test_a_test_for_which_no_place_is_left_is_not_left_running(

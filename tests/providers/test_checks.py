@@ -36,7 +36,7 @@ def test_a_good_far_end_passes_every_rung_and_its_models_are_kept(
     app: Flask, owner: Person, add_provider: Callable[..., int], far_end: FarEnd, finished: Finished
 ) -> None:
     provider = add_provider(far_end.base_url, key=KEY)
-    place = owner.post(f"/providers/{provider}/checks").headers["Location"]
+    place = owner.post(f"/providers/{provider}/checks", {"model": "ok"}).headers["Location"]
     check = finished(owner)
     assert (check.status, verdicts(check), check.passed) == ("good", GOOD, 6)
     assert {rung["name"]: rung["failure"] for rung in check.rungs} == dict.fromkeys(RUNGS)

@@ -173,11 +173,11 @@ def test_a_provider_named_like_a_script_is_text_everywhere(
 
 
 def test_the_address_hint_says_what_will_be_called(admin: Person) -> None:
-    typed = "https%3A%2F%2FAPI.example.com%2Fv1%2Fchat%2Fcompletions%2F"
-    page = admin.get(f"/providers/address?base_url={typed}").text
+    page = admin.post("/providers/address", {"base_url": "https://API.example.com/v1/chat/completions/"}).text
     assert "<code><b>https://api.example.com/v1</b></code>" in page
     assert "<code>https://api.example.com/v1/chat/completions</code>" in page
-    assert "Will be saved as" not in admin.get("/providers/address?base_url=ftp%3A%2F%2Fx").text
+    assert "<code>https://api.example.com/v1/models</code>" in page
+    assert "Will be saved as" not in admin.post("/providers/address", {"base_url": "ftp://x"}).text
 
 
 @pytest.mark.parametrize("number", ["0", "7", "-1", "x", "9" * 30])

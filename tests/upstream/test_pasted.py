@@ -58,7 +58,9 @@ def test_every_pasted_form_leads_to_the_same_address(text: str) -> None:
     assert normalise(read_pasted(text).address) == BASE
 
 
-@pytest.mark.parametrize("typed", ["localhost:11434", "nas.lan:8080/v1", "http://[::1]:8080/v1", "host:99999", "a b"])
+@pytest.mark.parametrize(
+    "typed", ["localhost:11434", "nas.lan:8080/v1", "http://[::1]:8080/v1", "host:99999", "a b", "https://h/ Host: x"]
+)
 def test_what_is_typed_plainly_is_left_alone(typed: str) -> None:
     assert read_pasted(typed) == (typed, "", None, (), "", "")
 

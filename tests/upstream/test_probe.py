@@ -10,13 +10,11 @@ from dataclasses import replace
 import pytest
 
 from tests.far_end import FarEnd
+from tests.upstream.ladder import KEY, NAMES, climb, verdicts
 from webapp.core.secret import Secret
 from webapp.upstream import Rung, probe
 from webapp.upstream.target import Limits, Target
 from webapp.upstream.transport import pool
-
-KEY = "canary-key-4711"
-NAMES = ["resolve", "connect", "tls", "authenticate", "list", "answer", "stream"]
 
 
 @pytest.fixture
@@ -31,21 +29,17 @@ def target(far_end: FarEnd) -> Target:
     return Target("openai", far_end.base_url, Secret(KEY), allow_private=True)
 
 
-def climb(target: Target, model: str | None = None) -> dict[str, Rung]:
-    """The last word on every rung."""
-    return {rung.name: rung for rung in probe(target, model)}
-
-
-def verdicts(rungs: dict[str, Rung]) -> str:
-    """The verdicts of the ladder by their first letters, from resolve to stream."""
-    return "".join(rungs[name].verdict[0] for name in NAMES)
+@pytest.fixture
+def public(far_end: FarEnd, target: Target) -> Target:
+    """A provider that checks the key of chats, but not of its list."""
+    return replace(target, list_path=f"{far_end.root}/public-list/v1/models")
 
 
 def test_a_healthy_provider_is_good_on_every_rung(far_end: FarEnd, target: Target) -> None:
     rungs = climb(target)
     assert verdicts(rungs) == "ggsgggg"
     assert rungs["connect"].detail == {"address": "127.0.0.1", "port": far_end.port}
-    assert rungs["list"].detail == {"models": 5, "complete": True}
+    assert rungs["list"].detail == {"models": 5, "complete": True, "offers": ["ok", "slow", "stall"]}
     assert rungs["list"].models
     assert rungs["answer"].detail["model"] == "ok"
     assert rungs["answer"].detail["output_tokens"] == 14
@@ -55,7 +49,7 @@ def test_a_healthy_provider_is_good_on_every_rung(far_end: FarEnd, target: Targe
 
 
 def test_every_rung_is_announced_before_it_is_judged(target: Target) -> None:
-    seen = [(rung.name, rung.verdict) for rung in probe(target)]
+    seen = [(rung.name, rung.verdict) for rung in probe(target, "ok")]
     assert [name for name, verdict in seen if verdict == "running"] == NAMES
     for name in NAMES:
         assert seen.index((name, "running")) < max(i for i, (other, _) in enumerate(seen) if other == name)
@@ -75,17 +69,39 @@ def test_a_wrong_key_is_bad_and_ends_the_test(far_end: FarEnd, target: Target) -
     assert len(far_end.calls) == 1
 
 
-def test_a_public_list_proves_no_key(far_end: FarEnd, target: Target) -> None:
-    wrong = replace(target, api_key=Secret("wrong-key-12345"), base_url=far_end.at("public-list"))
-    seen = list(probe(wrong, "401"))
-    assert [rung.verdict for rung in seen if rung.name == "authenticate"] == ["running", "unknown", "bad"]
-    assert verdicts({rung.name: rung for rung in seen}) == "ggsbgbs"
+def test_without_a_model_nobody_is_asked_and_three_are_offered(far_end: FarEnd, target: Target) -> None:
+    rungs = climb(target, None)
+    assert verdicts(rungs) == "ggsggss"
+    assert rungs["answer"].detail == {"reason": "no_model"}
+    assert rungs["list"].detail["offers"] == ["ok", "slow", "stall"]
+    assert {call.method for call in far_end.calls} == {"GET"}
 
 
-@pytest.mark.parametrize("model", ["402", "429"])
-def test_a_refusal_for_money_or_rate_proves_the_key(target: Target, model: str) -> None:
-    rungs = climb(target, model)
+@pytest.mark.parametrize("model", ["402", "429", "insufficient_quota"])
+def test_a_refusal_for_money_or_rate_proves_the_key(target: Target, public: Target, model: str) -> None:
+    for called in (target, public):
+        rungs = climb(called, model)
+        assert verdicts(rungs) == "ggsggbs"
+        assert rungs["answer"].error
+        assert rungs["answer"].error.key_ok
+
+
+@pytest.mark.parametrize(
+    ("code", "category"),
+    [
+        ("1113", "billing"),
+        ("1309", "billing"),
+        ("1308", "quota_window"),
+        ("1310", "quota_window"),
+        ("1311", "permission"),
+    ],
+)
+def test_the_codes_of_a_plan_prove_the_key(public: Target, code: str, category: str) -> None:
+    rungs = climb(replace(public, vendor="zai"), code)
     assert verdicts(rungs) == "ggsggbs"
+    assert rungs["authenticate"].detail == {"reason": "judged_by_answer"}
+    assert rungs["answer"].error
+    assert rungs["answer"].error.category == category
 
 
 def test_a_missing_list_does_not_matter_when_a_model_is_named(far_end: FarEnd, target: Target) -> None:
@@ -93,19 +109,19 @@ def test_a_missing_list_does_not_matter_when_a_model_is_named(far_end: FarEnd, t
     rungs = climb(lone, "ok")
     assert verdicts(rungs) == "ggsgugg"
     assert rungs["list"].error
-    assert verdicts(climb(lone)) == "ggsubss"
+    assert verdicts(climb(lone, None)) == "ggsubss"
 
 
 def test_a_provider_that_has_no_list_is_asked_directly(target: Target) -> None:
     silent = replace(target, list_path=None)
     assert verdicts(climb(silent, "ok")) == "ggsgsgg"
-    rungs = climb(silent)
+    rungs = climb(silent, None)
     assert verdicts(rungs) == "ggsusss"
     assert rungs["answer"].detail == {"reason": "no_model"}
 
 
 def test_an_empty_list_leaves_the_answer_open(far_end: FarEnd, target: Target) -> None:
-    assert verdicts(climb(replace(target, base_url=far_end.at("empty-list")))) == "ggsuuss"
+    assert verdicts(climb(replace(target, base_url=far_end.at("empty-list")), None)) == "ggsguss"
 
 
 def test_a_model_that_only_thinks_within_the_budget_is_a_success(target: Target) -> None:
@@ -116,7 +132,7 @@ def test_a_model_that_only_thinks_within_the_budget_is_a_success(target: Target)
 
 def test_the_question_leaves_room_to_think(far_end: FarEnd, target: Target) -> None:
     climb(target, "ok")
-    assert [call.json.get("max_tokens") for call in far_end.calls] == [None, 512, 512]
+    assert [call.json.get("max_tokens") for call in far_end.calls] == [None, None, 512, 512]
 
 
 @pytest.mark.parametrize(("model", "category"), [("cut", "stream_cut"), ("error-mid", "server_error")])
@@ -157,7 +173,7 @@ def test_stop_ends_the_test_at_once(far_end: FarEnd, target: Target, model: str)
     seen: list[Rung] = []
     climbing = threading.Thread(target=lambda: seen.extend(probe(target, model, stop)))
     climbing.start()
-    far_end.wait_for_calls(2)
+    far_end.wait_for_calls(3)
     started = time.monotonic()
     stop.set()
     climbing.join(5)
@@ -174,7 +190,7 @@ def test_the_whole_test_has_a_deadline(far_end: FarEnd, target: Target, monkeypa
     assert time.monotonic() - started < 2
     assert rungs["answer"].error
     assert rungs["answer"].error.category == "timeout"
-    assert verdicts(rungs) == "ggsugbb"
+    assert verdicts(rungs) == "ggsggbb"
 
 
 def test_an_abandoned_test_leaves_no_connection_behind(far_end: FarEnd, target: Target) -> None:
@@ -186,7 +202,7 @@ def test_an_abandoned_test_leaves_no_connection_behind(far_end: FarEnd, target: 
 
 
 def test_the_demo_needs_no_network_and_answers_on_the_same_ladder() -> None:
-    rungs = climb(Target("demo", ""))
+    rungs = climb(Target("demo", ""), "demo-tour")
     assert verdicts(rungs) == "ssssggg"
     assert {rungs[name].detail["reason"] for name in NAMES[:4]} == {"not_needed"}
     assert rungs["stream"].detail["first_token_ms"] > 0

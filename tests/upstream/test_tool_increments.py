@@ -117,6 +117,19 @@ def test_whatever_the_shape_the_calls_are_the_same(shape: str) -> None:
     assert reply.finish_reason == "tool_calls"
 
 
+def test_what_is_nested_too_deeply_to_be_written_is_no_fault() -> None:
+    deep: Any = 1
+    for _ in range(400):
+        deep = [deep]
+    _, reply = told([call({"x": deep})])
+    assert reply.error
+    assert (reply.error.category, reply.complete) == ("bad_response", False)
+    frame = {"deep": deep, "choices": [{"delta": {"content": "Hi", "deep": deep}, "deep": deep}]}
+    pieces, reply = decoded("openai", [frame, frame, "[DONE]"])
+    assert (reply.text, reply.more) == ("HiHi", "")
+    assert {piece.kind for piece in pieces} == {"text"}
+
+
 def test_a_call_that_never_gets_a_name_is_not_told() -> None:
     pieces, reply = told([call("{}", None)])
     assert (pieces, reply.tool_calls) == ([], [])

@@ -8,13 +8,14 @@ from flask import session as cookie
 from sqlalchemy import ForeignKey, Text, delete, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
-from webapp.accounts.api_token import valid_token
+from webapp.accounts.api_token import SCOPES, valid_token
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime, db, reading, writing
 from webapp.core.ids import random_text
 
 IDLE_LIMIT = timedelta(days=14)
+DOCUMENT = "/api/openapi.json"  # for every token: it describes /v1, too
 SEEN_EVERY = timedelta(minutes=5)  # how often "last seen" is written
 
 
@@ -70,7 +71,7 @@ def load_user() -> User | None:
     if request.path.startswith("/v1/"):  # never by a cookie
         return _token_user(_bearer() or "", "chat")
     if request.path.startswith("/api/") and (bearer := _bearer()):
-        return _token_user(bearer, "manage")
+        return _token_user(bearer, *(SCOPES if request.path == DOCUMENT else ("manage",)))
     token = cookie.get("token")
     if not token:
         return None
@@ -108,9 +109,13 @@ def end_sessions(session: Session, user_id: int, *, keep: int | None = None) -> 
     session.execute(delete(SignInSession).where(SignInSession.user_id == user_id, SignInSession.id != (keep or 0)))
 
 
-def _token_user(text: str, scope: str) -> User | None:
+def _token_user(text: str, *scopes: str) -> User | None:
     g.is_token_request = True
+<<<<<<< HEAD
     token = valid_token(text, scope)
+=======
+    token = valid_token(db.session, text, *scopes)
+>>>>>>> bae539a3a0dd0ed3838bd14de51de04623e6a128
     g.token_id = token.id if token else None
     return token.user if token else None
 

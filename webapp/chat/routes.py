@@ -28,7 +28,7 @@ chat = Blueprint("chat", __name__)
 
 @chat.get("/")
 def new_conversation() -> Response:
-    """An empty chat."""
+    """An empty chat, with the model that was asked for."""
     return _page(None)
 
 
@@ -135,7 +135,7 @@ def create_restoration(conversation_id: str) -> Response:
 
 def _page(conversation: Conversation | None, status: int = 200, title_form: TitleForm | None = None) -> Response:
     turns = story(db.session, conversation.id, labels()) if conversation else []
-    model = _chosen_model(conversation.model_pk) if conversation else None
+    model = _chosen_model(conversation.model_pk if conversation else request.args.get("model"))
     return page(
         "chat/chat.html",
         status,

@@ -13,6 +13,7 @@ from webapp.core.paths import default_data_dir
 from webapp.core.secret import Secret
 
 VERSION = "0.1.0"
+CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")  # of Docker and of Podman
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Settings:
     trusted_hosts: frozenset[str] = frozenset()
     proxy_hops: int = 0
     allowed_private: frozenset[tuple[str, int]] = frozenset()
+    in_container: bool = False  # "localhost" then means the container itself
     log_format: str = "console"
     secret_key: Secret | None = None
     encryption_keys: Secret | None = None
@@ -45,6 +47,7 @@ class Settings:
             trusted_hosts=frozenset(_host_names(env, "JACKFIELD_TRUSTED_HOSTS")),
             proxy_hops=_number(env, "JACKFIELD_PROXY_HOPS", 0, 0, 8),
             allowed_private=frozenset(_host_ports(env, "JACKFIELD_ALLOWED_PRIVATE")),
+            in_container=any(Path(mark).exists() for mark in CONTAINER_MARKS),
             log_format=_choice(env, "JACKFIELD_LOG_FORMAT", ("console", "json")),
             secret_key=_strong_secret(env, "JACKFIELD_SECRET_KEY"),
             encryption_keys=_secret(env, "JACKFIELD_ENCRYPTION_KEYS"),

@@ -7,6 +7,7 @@ JackfieldError
 ├── ForbiddenError         the user may see it but not do this (403)
 ├── ConflictError          the object is not in a state that allows this (409)
 ├── BusyError              a pool or limit is full; try again later (503)
+├── TooOftenError          this user does it too often; try again in some seconds (429)
 └── UpstreamError          a provider did not answer as it should (webapp/upstream/failures.py)
 """
 
@@ -37,3 +38,10 @@ class ConflictError(JackfieldError):
 
 class BusyError(JackfieldError):
     """All places are taken; the caller may try again."""
+
+
+class TooOftenError(JackfieldError):
+    """This user has `most` of something running, or began as many within a minute; try again in `seconds`."""
+
+    def __init__(self, *, most: int, seconds: int, are_running: bool) -> None:
+        self.most, self.seconds, self.are_running = most, seconds, are_running

@@ -54,9 +54,10 @@ def address_of(session: Session, provider: Provider) -> Address:
         hosts = (known for known in vendors().values() if known.host == provider.host and not known.is_local)
         template = next(hosts, vendors()["custom"])
     is_gateway = provider.vendor.is_gateway or template.is_gateway
-    is_private = provider.vendor.is_local or not provider.base_url or is_open(session, *host_port(provider.base_url))
+    is_unknown = not template.host and bool(provider.base_url)
+    is_local = provider.vendor.is_local or (is_unknown and is_open(session, *host_port(provider.base_url)))
     same_address = template.catalogue if provider.base_url == template.base_url else ""
-    return Address(same_address, provider.base_url, is_gateway, is_private and not is_gateway)
+    return Address(same_address, provider.base_url, is_gateway, is_local and not is_gateway)
 
 
 def look_up(wanted: Mapping[str, bool], address: Address) -> Bundled:
@@ -98,6 +99,8 @@ def _collect(wanted: Mapping[str, bool], bases: frozenset[str], address: Address
                 found.same.setdefault(model_id, []).append(_facts(entry))
             if bases and (base := base_name(model_id)) in bases:
                 found.alike.setdefault(base, []).append(_facts(entry))
+        if found.exact.keys() == wanted.keys():
+            break
     return found
 
 

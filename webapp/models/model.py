@@ -13,6 +13,7 @@ from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime
 from webapp.core.errors import ConflictError, NotFoundError
+from webapp.models.catalogue import address_of, look_up
 from webapp.models.facts import SIZES, Facts, merged, with_source
 from webapp.providers.provider import Provider, visible_providers
 from webapp.upstream.messages import CAPABILITIES
@@ -51,6 +52,11 @@ class Model(Record):
     def name(self) -> str:
         """What to call it on a page."""
         return self.display_name or self.model_id
+
+    @property
+    def quirks(self) -> dict[str, dict[str, str]]:
+        """How every request to it is mended: word -> when and who."""
+        return self.provider.quirks.get(self.model_id, {})
 
     def learn(self, told: Mapping[str, Mapping[str, Any]]) -> None:
         """Take over what each of these sources says now, and bring sizes and capabilities in line."""
@@ -129,6 +135,8 @@ def add_model(session: Session, provider: Provider, model_id: str) -> Model:
             provider_id=provider.id, model_id=model_id, id_hash=id_hash(model_id), search_text=searchable(model_id)
         )
         session.add(known)
+        address = address_of(session, provider)
+        known.learn(dict(look_up({model_id: not address.is_local}, address).values()))
     known.source, known.vanished_at = TYPED, None
     count_models(session, provider)
     return known

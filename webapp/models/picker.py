@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import groupby
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
@@ -22,18 +22,30 @@ class Choice:
     groups: list[tuple[Provider, list[Model]]]
     total: int
     offset: int
+    limit: int = PAGE
 
     @property
     def next_offset(self) -> int | None:
         """Where the next page begins; None on the last."""
-        end = self.offset + PAGE
+        end = self.offset + self.limit
         return end if end < self.total else None
 
 
-def search_models(session: Session, user: User, query: str, offset: int = 0) -> Choice:
-    """Return the chat models of enabled providers that hold every word of the query; usable providers come first."""
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a model must have beside the words. Without a kind it may be of any."""
+
+    kind: str | None = "chat"
+    capability: str | None = None
+    provider_id: int | None = None
+
+
+def search_models(
+    session: Session, user: User, query: str, offset: int = 0, limit: int = PAGE, filters: Filters | None = None
+) -> Choice:
+    """Return the models of enabled providers that hold every word of the query; usable providers come first."""
     words = searchable(query[:LONGEST_QUERY].replace("\0", " ")).split()
-    found = visible_models(user).where(Provider.is_enabled, Model.kind == "chat")
+    found = _filtered(visible_models(user).where(Provider.is_enabled), filters or Filters())
     providers = session.scalars(visible_providers(user)).all()  # they are few: names and keys are looked at here
     for word in words:
         named = [row.id for row in providers if word in searchable(row.name)]
@@ -50,7 +62,17 @@ def search_models(session: Session, user: User, query: str, offset: int = 0) -> 
             Model.id,
         )
         .offset(max(0, offset))
-        .limit(PAGE)
+        .limit(limit)
     ).all()
     groups = [(provider, list(models)) for provider, models in groupby(page, key=lambda model: model.provider)]
-    return Choice(query=query, groups=groups, total=total, offset=offset)
+    return Choice(query=query, groups=groups, total=total, offset=offset, limit=limit)
+
+
+def _filtered(found: Select[Model], filters: Filters) -> Select[Model]:
+    if filters.kind:
+        found = found.where(Model.kind == filters.kind)
+    if filters.capability:
+        found = found.where(Model.capabilities[filters.capability].as_boolean())
+    if filters.provider_id:
+        found = found.where(Model.provider_id == filters.provider_id)
+    return found

@@ -32,8 +32,7 @@ class Quirk:
 
 def quirks_of(model: Model) -> list[Quirk]:
     """Return what is remembered of a model, the oldest first."""
-    rows = model.provider.quirks.get(model.model_id, {})
-    return [Quirk(word, datetime.fromisoformat(row["at"]), row["by"]) for word, row in rows.items()]
+    return [Quirk(word, datetime.fromisoformat(row["at"]), row["by"]) for word, row in model.quirks.items()]
 
 
 def remember(user: User, model: Model, word: str) -> None:

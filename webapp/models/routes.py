@@ -1,4 +1,4 @@
-"""Pages of models: the lists by provider, refreshing them, and the picker."""
+"""Pages of models: the lists by provider, refreshing them, the picker, and one model with what is known of it."""
 
 from typing import Any
 
@@ -8,10 +8,13 @@ from flask_babel import gettext
 from webapp.core.database import db
 from webapp.core.errors import ConflictError
 from webapp.models.discovery import start_refresh
+from webapp.models.facts import merged
 from webapp.models.forms import ModelForm
-from webapp.models.model import add_model, find_model, models_of
+from webapp.models.model import Model, add_model, find_known_model, find_model, models_of
 from webapp.models.picker import search_models
+from webapp.models.quirk import forget, quirks_of, remember
 from webapp.providers.provider import Provider, find_own_provider, find_provider
+from webapp.upstream.repair import is_word
 from webapp.web.render import fragment, go_to, page, wants_fragment
 from webapp.web.requests import record_id
 
@@ -73,7 +76,55 @@ def update_default(model_pk: int) -> Response:
     model = find_model(db.session, g.user, model_pk)
     find_own_provider(db.session, g.user, model.provider_id).default_model = model.model_id
     db.session.commit()
+    if "model-page" in request.form:
+        return go_to(url_for("models.show_model", model_pk=model_pk))
     return _section(model.provider_id)
+
+
+@models.get("/models/<int:model_pk>")
+def show_model(model_pk: int) -> Response:
+    """One model: what it can do, who says so, and how requests to it are changed."""
+    model = find_known_model(db.session, g.user, model_pk)
+    return page("models/show.html", provider=model.provider, **_known_values(model))
+
+
+@models.post("/models/<int:model_pk>/quirks")
+def create_quirk(model_pk: int) -> Response:
+    """Remember how every request to this model is to be changed."""
+    model = _own_model(model_pk)
+    word = request.form.get("word", "")
+    remember(g.user, model, word)
+    return _changed(model_pk, word)
+
+
+@models.post("/models/<int:model_pk>/quirks/delete")
+def delete_quirk(model_pk: int) -> Response:
+    """Send requests to this model as they are again."""
+    model = _own_model(model_pk)
+    word = request.form.get("word", "")
+    forget(model, word)
+    return _changed(model_pk, word)
+
+
+def _own_model(model_pk: int) -> Model:
+    model = find_known_model(db.session, g.user, model_pk)
+    find_own_provider(db.session, g.user, model.provider_id)
+    return model
+
+
+def _changed(model_pk: int, word: str) -> Response:
+    """Draw what was clicked anew: the note under an answer, or the model's page."""
+    db.session.expire_all()
+    model = find_known_model(db.session, g.user, model_pk)
+    if not wants_fragment():
+        return go_to(url_for("models.show_model", model_pk=model_pk))
+    if (note_id := request.form.get("note", "")) and is_word(word):
+        return fragment("models/_note.html", model=model, word=word, note_id=note_id, provider_name=model.provider.name)
+    return fragment("models/_known.html", **_known_values(model))
+
+
+def _known_values(model: Model) -> dict[str, Any]:
+    return {"model": model, "facts": merged(model.facts, model.overrides), "quirks": quirks_of(model)}
 
 
 def _section(provider_id: int, form: ModelForm | None = None, status: int = 200) -> Response:

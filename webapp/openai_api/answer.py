@@ -11,6 +11,8 @@ from webapp.upstream.shapes import as_dict
 
 DONE = b"data: [DONE]\n\n"
 DELTA_FIELDS = {"text": "content", "reasoning": "reasoning_content", "refusal": "refusal"}
+STEADY_FIELDS = ("system_fingerprint", "service_tier")  # of every chunk, once they are told
+STEADY_CHARACTERS = 200
 TEXT_END = b'},"logprobs":null,"finish_reason":null}]}\n\n'
 
 
@@ -70,8 +72,10 @@ class Answer:
 
     def _note(self, piece: Piece) -> None:
         self._more, self._more_of = _read(piece.text), piece.choice
-        if chunk := self._more.pop("chunk", None):
-            self._chunk_head |= chunk
+        chunk = as_dict(self._more.get("chunk"))
+        steady = {name: chunk[name] for name in STEADY_FIELDS if isinstance(chunk.get(name), str)}
+        if steady and len(str(steady)) <= STEADY_CHARACTERS:
+            self._chunk_head |= steady
             self._text_begin = self._before_text()
 
     def _left_over(self) -> bytes:
@@ -80,10 +84,10 @@ class Answer:
 
     def _chunk(self, delta: dict[str, Any], finish_reason: str | None = None, choice: int = 0) -> bytes:
         data = {"index": choice, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-        if self._more:
-            data |= as_dict(self._more.get("choice")) | {"delta": delta | as_dict(self._more.get("delta"))}
-            self._more = {}
-        return event(self._chunk_head | {"choices": [data]})
+        more, self._more = self._more, {}
+        if more:
+            data |= as_dict(more.get("choice")) | {"delta": delta | as_dict(more.get("delta"))}
+        return event(self._chunk_head | as_dict(more.get("chunk")) | {"choices": [data]})
 
     def _before_text(self) -> bytes:
         """What every chunk of text begins with: most chunks are one."""

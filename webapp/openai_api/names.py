@@ -78,7 +78,8 @@ def list_described(session: Session, user: User) -> list[dict[str, Any]]:
     rows = session.execute(
         select(Model.provider_id, Model.model_id, Model.first_seen_at)
         .join(Provider)
-        .where(Model.provider_id.in_(usable), Model.vanished_at.is_(None), Model.kind.in_(LISTED_KINDS))
+        .where(Model.provider_id.in_(usable), Model.vanished_at.is_(None), Model.is_enabled)
+        .where(Model.kind.in_(LISTED_KINDS))
         .order_by(Provider.slug, Model.position, Model.id)
     )
     return [_entry(usable[provider_id], model_id, seen) for provider_id, model_id, seen in rows]

@@ -10,7 +10,7 @@ import orjson
 from flask import Blueprint, Response, g, request
 
 from webapp.core.database import db
-from webapp.core.errors import BusyError, CryptoError, JackfieldError
+from webapp.core.errors import CryptoError, JackfieldError
 from webapp.core.runtime import runtime
 from webapp.openai_api.admitted import admitted
 from webapp.openai_api.answer import Answer
@@ -18,8 +18,13 @@ from webapp.openai_api.client import Client
 from webapp.openai_api.failures import failure_response
 from webapp.openai_api.names import Seat, described, find_named_model, find_seat, list_described
 from webapp.openai_api.schema import RequestError, read_chat, read_object, unsupported
+<<<<<<< HEAD
 from webapp.openai_api.stream import Streamed, handed_over, told_here
 from webapp.openai_api.timing import TimedCall
+=======
+from webapp.openai_api.shapes import FAILURES, Chat, Completion, Embedding, Embeddings, Entries, Entry
+from webapp.openai_api.stream import StreamedAnswer
+>>>>>>> bae539a3a0dd0ed3838bd14de51de04623e6a128
 from webapp.openai_api.translation import chat_request
 from webapp.upstream import stream
 from webapp.upstream.brake import Brake, Stopped
@@ -33,7 +38,12 @@ from webapp.upstream.target import Target
 from webapp.upstream.transport import pool
 from webapp.usage.event import OK, STOPPED, Kind
 from webapp.web.errors import openai_error
-from webapp.web.places import stream_place
+<<<<<<< HEAD
+from webapp.web.places import waiting
+=======
+from webapp.web.openapi import documented
+from webapp.web.places import Place, stream_place
+>>>>>>> bae539a3a0dd0ed3838bd14de51de04623e6a128
 
 v1 = Blueprint("v1", __name__, url_prefix="/v1")
 
@@ -56,18 +66,21 @@ class Responder:
 
 
 @v1.get("/models")
+@documented({200: Entries})
 def list_models() -> Response:
     """Everything that the token's user may call."""
     return _json({"object": "list", "data": list_described(db.session, g.user)})
 
 
 @v1.get("/models/<path:name>")
+@documented({200: Entry})
 def show_model(name: str) -> Response:
     """One model, by any of its names."""
     return _json(described(find_named_model(db.session, g.user, name)))
 
 
 @v1.post("/chat/completions")
+@documented({200: Completion}, body=Chat, refusals=FAILURES, is_open=True, is_streamed=True)
 def create_chat_completion() -> Response:
     """Ask a model; the answer is whole or streamed."""
     query = read_chat(request.get_data())
@@ -85,6 +98,7 @@ def create_chat_completion() -> Response:
 
 
 @v1.post("/embeddings")
+@documented({200: Embeddings}, body=Embedding, refusals=FAILURES, is_open=True)
 def create_embeddings() -> Response:
     """Pass texts on to a model that turns them into vectors."""
     fields = read_object(request.get_data())
@@ -144,11 +158,11 @@ def _leave_for(seat: Seat, kind: Kind) -> Target:
 @contextmanager
 def _waiting(client: Client) -> Iterator[Brake]:
     """Take one of the threads that may wait for a provider; a client that goes away ends the wait."""
-    place = stream_place(runtime().settings.stream_places, of=g.responder.slug)
-    if place is None:
-        raise BusyError
     try:
-        with switchboard.watching(client.has_gone) as brake:
+        with (
+            waiting(runtime().settings.stream_places, of=g.responder.slug),
+            switchboard.watching(client.has_gone) as brake,
+        ):
             yield brake
     except Stopped:
         g.call.end(STOPPED)
@@ -156,8 +170,6 @@ def _waiting(client: Client) -> Iterator[Brake]:
     except UpstreamError as error:
         g.call.end(error.category)
         raise
-    finally:
-        place.leave()
 
 
 def _streamed(target: Target, asked: ChatRequest, answer: Answer) -> Response:

@@ -88,7 +88,7 @@ def read_chat(data: bytes) -> ChatQuery:
     if options and not is_stream:
         raise RequestError("'stream_options' is only allowed when 'stream' is enabled.", param="stream_options")
     for name in COUNTS:
-        _check_count(name, fields.get(name))
+        check_count(name, fields.get(name))
     if isinstance(fields.get("temperature"), bool) or not isinstance(fields.get("temperature"), int | float | None):
         raise wrong_type("temperature", "a number")
     if (choices := fields.get("n") or 1) > MOST_CHOICES:
@@ -118,6 +118,20 @@ def is_idle(name: str, value: object) -> bool:
     return value is None or value is False or value in IDLE_VALUES or value == IDLE_FIELDS.get(name)
 
 
+def check_count(name: str, value: object) -> None:
+    """Refuse what is not a whole number above 0, if it is given."""
+    if value is None:
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise wrong_type(name, "an integer")
+    if value < 1:
+        raise RequestError(
+            f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead.",
+            param=name,
+            code="integer_below_min_value",
+        )
+
+
 def _check_messages(messages: object) -> None:
     if not isinstance(messages, list):
         raise wrong_type("messages", "an array of objects")
@@ -138,16 +152,3 @@ def _check_messages(messages: object) -> None:
         for place, part in enumerate(content if isinstance(content, list) else []):
             if not isinstance(part, dict):
                 raise wrong_type(f"messages[{number}].content[{place}]", "an object")
-
-
-def _check_count(name: str, value: object) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise wrong_type(name, "an integer")
-    if value < 1:
-        raise RequestError(
-            f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead.",
-            param=name,
-            code="integer_below_min_value",
-        )

@@ -51,6 +51,11 @@ class Check(Record):
         return next((rung["detail"].get("first_token_ms") for rung in self.rungs if rung["name"] == "stream"), None)
 
     @property
+    def offers(self) -> list[str]:
+        """A few models that the list named, to choose from."""
+        return next((rung["detail"].get("offers", []) for rung in self.rungs if rung["name"] == "list"), [])
+
+    @property
     def failed_rung(self) -> dict[str, Any] | None:
         """The first rung that was bad."""
         return next((rung for rung in self.rungs if rung["verdict"] == BAD), None)
@@ -66,6 +71,12 @@ def find_check(session: Session, user: User, check_id: int) -> Check:
     if found is None:
         raise NotFoundError
     return found
+
+
+def last_model(session: Session, provider_id: int) -> str | None:
+    """Return the model that somebody chose for the provider's last test, if one was chosen."""
+    chosen = select(Check.model).where(Check.provider_id == provider_id, Check.model.is_not(None))
+    return session.scalar(chosen.order_by(Check.id.desc()).limit(1))
 
 
 def latest_checks(session: Session, provider_ids: list[int]) -> dict[int, Check]:

@@ -11,13 +11,14 @@ from webapp.core import clock
 from webapp.core.database import db, release
 from webapp.core.errors import BusyError, ConflictError, CryptoError, ForbiddenError, NotFoundError
 from webapp.core.runtime import runtime
-from webapp.providers.check import Check, find_check
+from webapp.providers.check import Check, find_check, last_model
 from webapp.providers.checks import start_check
 from webapp.providers.checks import stop_check as stop
 from webapp.providers.editing import confirm_private, draft_target
 from webapp.providers.forms import ProviderForm, checked_input
 from webapp.providers.provider import Provider, find_own_provider, find_provider
 from webapp.providers.routes import form_again
+from webapp.providers.vendors import vendor
 from webapp.upstream.addresses import host_port
 from webapp.web.places import stream_place
 from webapp.web.render import fragment, go_to, page, wants_fragment
@@ -34,9 +35,9 @@ HEARTBEAT_SECONDS = 15.0
 def create_check(provider_id: int) -> Response:
     """Test a saved provider."""
     provider = find_provider(db.session, g.user, provider_id)
-    with _key_trouble_told():
+    with key_trouble_told():
         target = provider.target(db.session)
-    model = request.form.get("model") or provider.default_model
+    model = request.form.get("model")
     check = start_check(db.session, g.user, target, name=provider.name, provider=provider, model=model)
     if request.headers.get("HX-Target", "").startswith("article"):
         return fragment("providers/_card.html", provider=provider, check=check)
@@ -52,8 +53,9 @@ def create_draft_check() -> Response:
     wanted = checked_input(form, g.user, provider)
     if wanted is None:
         return form_again(form, provider)
-    model = form.model.data or (provider.default_model if provider else None)
-    with _key_trouble_told():
+    saved = provider.default_model or last_model(db.session, provider.id) if provider else None
+    model = form.model.data or saved or next(iter(vendor(wanted.vendor_id).models), None)
+    with key_trouble_told():
         target = draft_target(db.session, wanted, provider)
     # No provider: what is found at an address that is not saved says nothing about the saved one.
     return _answer(start_check(db.session, g.user, target, name=wanted.name, provider=None, model=model))
@@ -102,7 +104,8 @@ def create_private_address(provider_id: int) -> Response:
 
 
 @contextmanager
-def _key_trouble_told() -> Iterator[None]:
+def key_trouble_told() -> Iterator[None]:
+    """Turn a stored key that does not open into words for the page."""
     try:
         yield
     except CryptoError:
@@ -119,7 +122,9 @@ def _events(check_id: int, session_id: int) -> Iterator[str]:
             proven = clock.monotonic()
         try:
             check = find_check(db.session, g.user, check_id)
-            html = render_template("providers/_check.html", check=check, provider=_provider_of(check))
+            html = render_template(
+                "providers/_check.html", check=check, provider=_provider_of(check), is_alone="alone" in request.args
+            )
         except NotFoundError:  # deleted meanwhile
             yield event("", name="over")
             return

@@ -1,18 +1,19 @@
-"""Runs connection tests: the button, the JSON API and the command line all come here, on the path the chat takes."""
+"""Runs connection tests: the button and the JSON API both come here, on the path the chat takes."""
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import reading, writing
-from webapp.core.errors import BusyError
+from webapp.core.errors import BusyError, TooOftenError
 from webapp.core.runtime import runtime
-from webapp.providers.check import BAD, GOOD, RUNNING, STOPPED, UNKNOWN, Check
+from webapp.providers.check import BAD, GOOD, RUNNING, STOPPED, UNKNOWN, Check, last_model
 from webapp.providers.failure import failure_record
 from webapp.providers.provider import Provider
 from webapp.upstream import Rung, probe
@@ -22,6 +23,8 @@ from webapp.upstream.target import Target
 RUNGS = ("resolve", "connect", "tls", "authenticate", "list", "answer", "stream")
 SHOWN = 3_000  # characters of the raw exchange of a good rung
 RUNS_PER_USER = 4  # at once
+STARTS_PER_USER = 10  # in a minute: a test tells who answers at an address
+MINUTE = timedelta(minutes=1)
 
 # Set once at start by the wiring: `webapp.models` stands to our right and must not be imported here.
 keep_models: Callable[[int, ModelList], None] | None = None
@@ -34,12 +37,12 @@ _stops_lock = threading.Lock()
 def start_check(
     session: Session, user: User, target: Target, *, name: str, provider: Provider | None, model: str | None
 ) -> Check:
-    """Write the row down and climb in the background; raise BusyError when this user runs too many."""
+    """Write the row down and climb in the background; raise BusyError or TooOftenError when too many run."""
     check = begin_check(session, user, name=name, provider=provider, model=model)
     with _stops_lock:
         _stops[check.id] = threading.Event()  # so that it can be stopped before it begins
     try:
-        runtime().background.start(run_check, check.id, target, model)
+        runtime().background.start(run_check, check.id, target, check.model)
     except BusyError:
         with _stops_lock:
             del _stops[check.id]
@@ -50,13 +53,22 @@ def start_check(
 
 
 def begin_check(session: Session, user: User, *, name: str, provider: Provider | None, model: str | None) -> Check:
-    """Write the row of a test that `run_check` is about to run, committed."""
-    if session.query(Check).filter_by(user_id=user.id, status=RUNNING).count() >= RUNS_PER_USER:
-        raise BusyError
+    """Write the row of a test that `run_check` is about to run, committed; raise TooOftenError.
+
+    Without a model the provider's default is asked, else the one that somebody chose for its last test.
+    """
+    if provider and not model:
+        model = provider.default_model or last_model(session, provider.id)
     check = Check(
         provider_id=provider.id if provider else None, user_id=user.id, name=name, model=model, rungs=_all_waiting()
     )
     session.add(check)
+    session.flush()  # from here on nobody else writes, so that what is counted is true
+    try:
+        _refuse_too_many(session, user.id)
+    except TooOftenError:
+        session.rollback()
+        raise
     session.commit()
     return check
 
@@ -70,7 +82,7 @@ def run_check(check_id: int, target: Target, model: str | None) -> None:
     try:
         for rung in probe(target, model, stop):
             was_running = rungs[rung.name]["verdict"] == RUNNING
-            rungs[rung.name] = _record(rung)
+            rungs[rung.name] = _record(rung, target)
             _write(check_id, list(rungs.values()))
             if was_running and record_rung:
                 record_rung(check_id, rung)
@@ -92,6 +104,18 @@ def stop_check(check: Check) -> None:
         stop.set()
 
 
+def _refuse_too_many(session: Session, user_id: int) -> None:
+    """Count this user's tests, the new one among them."""
+    mine = session.query(Check).filter_by(user_id=user_id)
+    if mine.filter_by(status=RUNNING).count() > RUNS_PER_USER:
+        raise TooOftenError(most=RUNS_PER_USER, seconds=2, are_running=True)
+    recent = mine.filter(Check.created_at > clock.now() - MINUTE)
+    count, first = recent.with_entities(func.count(), func.min(Check.created_at)).one()
+    if count > STARTS_PER_USER:
+        seconds = int((first + MINUTE - clock.now()).total_seconds()) + 1
+        raise TooOftenError(most=STARTS_PER_USER, seconds=seconds, are_running=False)
+
+
 def _all_waiting() -> list[dict[str, Any]]:
     return [
         {"name": name, "verdict": "waiting", "latency_ms": None, "detail": {}, "failure": None, "exchange": None}
@@ -99,13 +123,13 @@ def _all_waiting() -> list[dict[str, Any]]:
     ]
 
 
-def _record(rung: Rung) -> dict[str, Any]:
+def _record(rung: Rung, target: Target) -> dict[str, Any]:
     return {
         "name": rung.name,
         "verdict": rung.verdict,
         "latency_ms": rung.latency_ms,
         "detail": rung.detail,
-        "failure": failure_record(rung.error) if rung.error else None,
+        "failure": failure_record(rung.error, target) if rung.error else None,
         "exchange": _exchange(rung),
     }
 

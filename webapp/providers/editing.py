@@ -6,9 +6,10 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
 from webapp.core.errors import ForbiddenError
+from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
 from webapp.providers.private_address import is_open, open_address
-from webapp.providers.provider import Provider, change_address, free_slug
+from webapp.providers.provider import Provider, add_provider, change_address
 from webapp.providers.vendors import vendor
 from webapp.upstream.addresses import host_port, origin
 from webapp.upstream.target import AuthStyle, Target
@@ -34,14 +35,12 @@ def create_provider(session: Session, user: User, wanted: ProviderInput) -> Prov
     template = vendor(wanted.vendor_id)
     provider = Provider(
         owner_id=user.id,
-        slug=free_slug(session, wanted.name),
         name=wanted.name,
         vendor_id=template.id,
         dialect=wanted.dialect,
         default_model=next(iter(template.models), None),
     )
-    session.add(provider)
-    session.flush()
+    add_provider(session, provider)
     update_provider(session, user, provider, wanted)
     return provider
 
@@ -81,6 +80,8 @@ def draft_target(session: Session, wanted: ProviderInput, provider: Provider | N
         headers=tuple((name, value) for name, value in values.items() if value),
         allow_private=bool(wanted.base_url) and is_open(session, *host_port(wanted.base_url)),
         vendor=wanted.vendor_id,
+        list_path=vendor(wanted.vendor_id).list_at(wanted.base_url),
+        in_container=runtime().settings.in_container,
         quirks=provider.target_quirks if provider else {},
     )
 

@@ -1,20 +1,21 @@
 """The form of a provider, checked in the same way for saving and for testing what is not saved."""
 
-import re
 from typing import Any
 
 from flask_babel import gettext, lazy_gettext
 from wtforms import BooleanField, FieldList, FormField, HiddenField, PasswordField, RadioField, StringField
-from wtforms import Form as PlainForm
 from wtforms.validators import DataRequired, Length, Optional, ValidationError
 
 from webapp.accounts.user import User
 from webapp.core.database import db
+from webapp.core.errors import CryptoError
+from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
 from webapp.providers.editing import ProviderInput, confirm_private
+from webapp.providers.header_forms import FORBIDDEN_HEADERS, TOKEN, HeaderForm
 from webapp.providers.private_address import is_open
 from webapp.providers.provider import Provider
-from webapp.providers.vendors import Vendor, vendors
+from webapp.providers.vendors import Vendor, maker_of_key, vendor, vendors
 from webapp.upstream.addresses import (
     AddressError,
     Endpoints,
@@ -23,17 +24,14 @@ from webapp.upstream.addresses import (
     is_denied,
     needs_confirmation,
     normalise,
+    origin,
 )
+from webapp.upstream.doctor import outside_container
+from webapp.upstream.pasted import Pasted, read_pasted
 from webapp.upstream.target import AuthStyle
 from webapp.web.forms import Form, no_control_characters, strip
 
-LONGEST_KEY, LONGEST_NAME, LONGEST_VALUE, MOST_HEADERS = 8_000, 100, 4_000, 20
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
-# These are set by the call itself, or would change where it goes or how it is framed.
-FORBIDDEN_HEADERS = frozenset(
-    """accept-encoding authorization connection content-encoding content-length content-type cookie expect host
-    keep-alive proxy-authorization proxy-connection te trailer transfer-encoding upgrade""".split()
-)
+LONGEST_KEY, LONGEST_NAME, MOST_HEADERS = 8_000, 100, 20
 ADDRESS_ERRORS = {
     "empty": lazy_gettext("Type the address, for example https://api.example.com/v1."),
     "too_long": lazy_gettext("The address is longer than 2,048 characters."),
@@ -45,27 +43,6 @@ ADDRESS_ERRORS = {
     "bad_port": lazy_gettext("The port must be a number from 1 to 65535."),
 }
 ADDRESS_ERROR = lazy_gettext("This is not an address. It looks like https://api.example.com/v1.")
-
-
-class HeaderForm(PlainForm):  # type: ignore[misc]
-    """One extra request header. An empty value keeps the stored one."""
-
-    name = StringField(lazy_gettext("Header name"), filters=[strip])
-    value = StringField(lazy_gettext("Header value"))
-
-    def validate_name(self, field: StringField) -> None:
-        """Only names that HTTP allows and that are not ours to set."""
-        if field.data and not TOKEN.fullmatch(field.data):
-            raise ValidationError(gettext("A header name holds letters, digits and hyphens."))
-        if field.data and field.data.lower() in FORBIDDEN_HEADERS:
-            raise ValidationError(gettext("%(name)s is set by Jackfield itself.", name=field.data))
-
-    def validate_value(self, field: StringField) -> None:
-        """Visible ASCII on one line: a line break would smuggle in another header."""
-        if not all(" " <= char <= "~" for char in field.data or ""):
-            raise ValidationError(gettext("A header value is one line of plain ASCII characters."))
-        if len(field.data or "") > LONGEST_VALUE:
-            raise ValidationError(gettext("At most %(most)s characters.", most=LONGEST_VALUE))
 
 
 class ProviderForm(Form):
@@ -86,10 +63,13 @@ class ProviderForm(Form):
     allow_private = BooleanField(lazy_gettext("Open this address"))
     is_shared = BooleanField(lazy_gettext("Everybody here may use it"))
     model = StringField(lazy_gettext("Model to test with"), [Optional(), Length(max=2000)])
+    kept_key = HiddenField()  # sealed: a key that was pasted, or typed before the page was drawn again
 
     def __init__(self, *args: Any, is_address_fixed: bool = False, **more: Any) -> None:
         super().__init__(*args, **more)
         self.is_address_fixed = is_address_fixed
+        self.pasted = Pasted("")
+        self.is_key_typed = bool(self.api_key.data)
         self.dialect.validate_choice = self.auth_style.validate_choice = not is_address_fixed
 
     def validate_vendor(self, field: HiddenField) -> None:
@@ -129,6 +109,37 @@ class ProviderForm(Form):
         if len(field.entries) > MOST_HEADERS:
             raise ValidationError(gettext("At most %(most)s headers.", most=MOST_HEADERS))
 
+    def recognise(self, user_id: int) -> None:
+        """Take over what was pasted with the address. A typed key wins over a pasted one, that over a kept one."""
+        typed = self.base_url.data or ""
+        self.pasted = pasted = read_pasted(typed)
+        self.base_url.data = pasted.address
+        if not self.saved_address and not pasted.is_more_than_an_address:
+            self.base_url.data = typed  # to be mended by hand
+        if pasted.auth:
+            self.auth_style.data, self.auth_name.data = pasted.auth
+        self.dialect.data = pasted.dialect or self.dialect.data
+        self.model.data = self.model.data or pasted.model
+        names = {(row.data["name"] or "").lower() for row in self.headers}
+        for name, value in pasted.headers:
+            if name.lower() not in names:
+                self.headers.append_entry({"name": name, "value": value})
+        self.api_key.data = self.api_key.data or pasted.key or self._open_kept(user_id)
+
+    def keep_key(self, user_id: int) -> None:
+        """Seal the key into the form for this user and this origin, as no page may hold one that can be read."""
+        self.kept_key.data = ""
+        if self.key and not self.api_key.errors and (address := self.saved_address):
+            self.kept_key.data = runtime().key_ring.seal(self.key, _kept_context(user_id, address))
+
+    def _open_kept(self, user_id: int) -> str:
+        if not self.kept_key.data or not self.saved_address:
+            return ""
+        try:
+            return runtime().key_ring.open(self.kept_key.data, _kept_context(user_id, self.saved_address)).reveal()
+        except CryptoError:  # kept for another origin
+            return ""
+
     @property
     def key(self) -> Secret | None:
         """The typed key, if one was typed."""
@@ -145,7 +156,25 @@ class ProviderForm(Form):
     @property
     def endpoints(self) -> Endpoints | None:
         """Where calls would go."""
-        return endpoints(self.saved_address) if self.saved_address else None
+        if not self.saved_address:
+            return None
+        chat_path = "/messages" if self.dialect.data == "anthropic" else "/chat/completions"
+        return endpoints(self.saved_address, chat_path, vendor(self.vendor.data or "").list_at(self.saved_address))
+
+    @property
+    def mask_of_kept_key(self) -> str:
+        """What may be shown of a key that the field does not hold."""
+        return self.key.mask() if self.key and not self.is_key_typed else ""
+
+    @property
+    def maker_of_key(self) -> str | None:
+        """Another vendor whose keys begin like this one."""
+        return maker_of_key(self.key.reveal(), self.vendor.data, self.saved_address or "") if self.key else None
+
+    @property
+    def outside_container(self) -> str | None:
+        """What to write instead of localhost, where that means the container."""
+        return outside_container(self.saved_address) if self.saved_address and runtime().settings.in_container else None
 
     @property
     def private_address(self) -> tuple[str, int] | None:
@@ -182,6 +211,8 @@ def checked_input(form: ProviderForm, user: User, provider: Provider | None = No
         if provider.is_builtin:
             form.base_url.data, form.dialect.data = provider.base_url, provider.dialect
             form.auth_style.data, form.auth_name.data = provider.auth_style, provider.auth_name
+    if not form.is_address_fixed:
+        form.recognise(user.id)
     if not form.validate():
         return None
     if not form.is_address_fixed and form.private_address and not is_open(db.session, *form.private_address):
@@ -209,3 +240,7 @@ def checked_input(form: ProviderForm, user: User, provider: Provider | None = No
         headers=tuple((row.data["name"], row.data["value"] or "") for row in form.headers if row.data["name"]),
         is_shared=bool(form.is_shared.data),
     )
+
+
+def _kept_context(user_id: int, base_url: str) -> str:
+    return f"typed key|user {user_id}|{origin(base_url)}"

@@ -1,5 +1,6 @@
 """A provider: one address that serves models, and how to call it."""
 
+import contextlib
 import re
 import unicodedata
 from dataclasses import replace
@@ -7,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Select, Text, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime
-from webapp.core.errors import ConflictError, CryptoError, ForbiddenError, NotFoundError
+from webapp.core.errors import BusyError, ConflictError, CryptoError, ForbiddenError, NotFoundError
 from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
 from webapp.providers.credential import Credential, store_key
@@ -24,6 +26,7 @@ from webapp.upstream.target import AuthStyle, Target
 # What the user asked to remember: model id -> word of upstream/repair.py -> when (ISO) and who.
 Quirks = dict[str, dict[str, dict[str, str]]]
 
+MOST_AT_ONCE = 50  # who add a provider of the same name
 UNDO_TIME = timedelta(seconds=30)
 LONGEST_REFRESH = timedelta(seconds=90)  # an older "started" belongs to a process that died
 
@@ -118,6 +121,8 @@ class Provider(Record):
             auth_name=self.auth_name,
             allow_private=bool(self.base_url) and is_open(session, *host_port(self.base_url)),
             vendor=self.vendor_id,
+            list_path=self.vendor.list_at(self.base_url),
+            in_container=runtime().settings.in_container,
             quirks=self.target_quirks,
         )
 
@@ -197,7 +202,6 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
     copy = Provider(
         owner_id=user.id,
         is_shared=provider.is_shared and user.is_admin,
-        slug=free_slug(session, name),
         name=name,
         is_builtin=False,
         **{
@@ -205,8 +209,7 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
             for field in ("vendor_id", "dialect", "base_url", "auth_style", "auth_name", "quirks")
         },
     )
-    session.add(copy)
-    session.flush()
+    add_provider(session, copy)
     if provider.may_change(user):
         try:
             if provider.credential and (key := provider.key()):
@@ -215,6 +218,17 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
         except CryptoError:
             copy.headers = []
     return copy
+
+
+def add_provider(session: Session, provider: Provider) -> None:
+    """Store a new provider under a short name of its own, also when several of that name come at once."""
+    for _ in range(MOST_AT_ONCE):
+        provider.slug = free_slug(session, provider.name)
+        with contextlib.suppress(IntegrityError), session.begin_nested():
+            session.add(provider)
+            session.flush()
+            return
+    raise BusyError
 
 
 def free_slug(session: Session, name: str) -> str:

@@ -7,7 +7,8 @@ from webapp.core.database import db
 from webapp.providers.check import latest_checks
 from webapp.providers.editing import create_provider as add_provider
 from webapp.providers.editing import update_provider as change_provider
-from webapp.providers.forms import HeaderForm, ProviderForm, checked_input, form_for
+from webapp.providers.forms import ProviderForm, checked_input, form_for
+from webapp.providers.header_forms import HeaderForm
 from webapp.providers.overview import TABS, overview
 from webapp.providers.provider import (
     Provider,
@@ -18,7 +19,6 @@ from webapp.providers.provider import (
 )
 from webapp.providers.provider import delete_provider as mark_deleted
 from webapp.providers.vendors import vendor, vendors
-from webapp.upstream.addresses import AddressError, endpoints, normalise
 from webapp.web.render import fragment, go_to, page, wants_fragment
 from webapp.web.requests import record_id
 
@@ -133,17 +133,6 @@ def delete_key(provider_id: int) -> Response:
     return go_to(url_for("providers.edit_provider", provider_id=provider.id))
 
 
-@providers.get("/providers/address")
-def show_address() -> Response:
-    """Say what a typed address will become; no network is touched."""
-    typed = request.args.get("base_url", "")
-    try:
-        base_url = normalise(typed)
-    except AddressError:
-        return fragment("providers/_address.html", base_url=None)
-    return fragment("providers/_address.html", base_url=base_url, endpoints=endpoints(base_url))
-
-
 @providers.get("/providers/headers/new")
 def new_header() -> Response:
     """One more row for a custom header."""
@@ -152,12 +141,14 @@ def new_header() -> Response:
     return fragment("providers/_header.html", row=row, number=number, is_last=True)
 
 
-def form_again(form: ProviderForm, provider: Provider | None) -> Response:
+def form_again(form: ProviderForm, provider: Provider | None, status: int = 422, **more: object) -> Response:
     """The form with its errors. htmx morphs it in, so that the typed key stays without being sent back."""
-    values = {"form": form, "provider": provider, "template": vendor(form.vendor.data or "custom")}
+    values = {"form": form, "provider": provider, "template": vendor(form.vendor.data or "custom"), **more}
+    if not (wants_fragment() and form.is_key_typed):
+        form.keep_key(g.user.id)
     if not wants_fragment():
-        return page("providers/edit.html" if provider else "providers/new.html", 422, gallery=_gallery(), **values)
-    response = fragment("providers/_form.html", status=422, **values)
+        return page("providers/edit.html" if provider else "providers/new.html", status, gallery=_gallery(), **values)
+    response = fragment("providers/_form.html", status=status, **values)
     response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#provider-form", "outerMorph"
     return response
 

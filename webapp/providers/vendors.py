@@ -6,6 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+# How the keys of vendors without a template begin: prefix -> name and domain.
+OTHER_KEYS = {
+    "hf_": ("Hugging Face", "huggingface.co"),
+    "nvapi-": ("NVIDIA", "nvidia.com"),
+    "otk_": ("Otari", "otari.ai"),
+    "sk-kimi-": ("Kimi Code", "kimi.com"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
@@ -22,7 +30,10 @@ class Vendor:
     catalogue: str = ""
     models: tuple[str, ...] = ()
     key_page: str = ""
+    key_prefix: str = ""
+    list_path: str = "/models"
     is_local: bool = False
+    is_gateway: bool = False
     builtin: bool = False
     hidden: bool = False
     is_gateway: bool = False
@@ -31,6 +42,10 @@ class Vendor:
     def host(self) -> str:
         """The host and port of the usual address."""
         return urlsplit(self.base_url).netloc
+
+    def list_at(self, base_url: str) -> str | None:
+        """Return where a provider at this address has its list; None when it has none."""
+        return (self.list_path or None) if base_url == self.base_url else "/models"
 
 
 @functools.cache
@@ -47,3 +62,25 @@ def vendors() -> dict[str, Vendor]:
 def vendor(vendor_id: str) -> Vendor:
     """Return a template; an unknown id (from a newer version's database) counts as a custom provider."""
     return vendors().get(vendor_id) or vendors()["custom"]
+
+
+def known_addresses() -> list[str]:
+    """Return the usual address of every template that has one."""
+    return [template.base_url for template in vendors().values() if template.base_url]
+
+
+def maker_of_key(key: str, vendor_id: str, base_url: str) -> str | None:
+    """Return the name of another vendor whose keys begin like this one; None when it may well belong here."""
+    host = urlsplit(base_url).hostname or ""
+    for template in vendors().values():
+        if template.key_prefix and key.startswith(template.key_prefix):
+            domain = ".".join((urlsplit(template.base_url).hostname or "").split(".")[-2:])
+            return None if template.id == vendor_id or _is_under(host, domain) else template.name
+    others = (
+        name for prefix, (name, domain) in OTHER_KEYS.items() if key.startswith(prefix) and not _is_under(host, domain)
+    )
+    return next(others, None)
+
+
+def _is_under(host: str, domain: str) -> bool:
+    return host == domain or host.endswith(f".{domain}")

@@ -84,7 +84,8 @@ def is_denied(url: str) -> bool:
 
 def endpoints(base_url: str, chat_path: str = "/chat/completions", list_path: str | None = "/models") -> Endpoints:
     """Return the URLs that will be called, as the form shows them."""
-    return Endpoints(base_url + chat_path, None if list_path is None else base_url + list_path)
+    models = list_path if list_path is None or "://" in list_path else base_url + list_path
+    return Endpoints(base_url + chat_path, models)
 
 
 def _refuse_characters(text: str) -> None:

@@ -3,7 +3,6 @@
 import functools
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from webapp.upstream.brake import Brake, Fault, Stopped
@@ -21,7 +20,6 @@ from webapp.upstream.transport import Sent, pool, send
 
 MAX_PAGES = 50  # of a model list
 ERROR_BYTES = 200_000  # read of an error
-IN_CONTAINER = Path("/.dockerenv").exists() or Path("/run/.containerenv").exists()
 
 Evidence = Callable[[], Exchange]  # made only when somebody looks at it
 
@@ -36,7 +34,7 @@ def complete(target: Target, request: ChatRequest) -> Reply:
     return ask(target, request, Brake())[0]
 
 
-def read_models(target: Target, brake: Brake) -> tuple[ModelList, Evidence]:
+def read_models(target: Target, brake: Brake, pages: int = MAX_PAGES) -> tuple[ModelList, Evidence]:
     """Return the list and the exchange of its last page. Raises UpstreamError and Stopped.
 
     A later page that cannot be read ends the list: it stays incomplete and carries the error.
@@ -47,7 +45,7 @@ def read_models(target: Target, brake: Brake) -> tuple[ModelList, Evidence]:
     dialect = DIALECTS[target.dialect]
     found = ModelList()
     seen: set[str] = set()
-    for _ in range(MAX_PAGES):
+    for _ in range(pages):
         try:
             sent, body = _fetch(target, dialect.list_call(target, found.next), brake, "list")
             page = dialect.read_list(body, target)
@@ -138,7 +136,7 @@ def opened(target: Target, call: Call, brake: Brake, seconds: float, cap: int, k
 def error_of(fault: Fault, target: Target) -> UpstreamError:
     """Put a fault of the way there into the words of the page. A refusal reads differently inside a container."""
     if fault.category == "network_refused":
-        return error_from_transport(str(fault), "connect", target.base_url, IN_CONTAINER)
+        return error_from_transport(str(fault), "connect", target.base_url, target.in_container)
     error = failure(fault.category, str(fault)[:300], exchange=Exchange(fault.request))
     error.action = fault.action or error.action
     return error

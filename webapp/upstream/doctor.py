@@ -11,6 +11,7 @@ from webapp.upstream.brake import Brake, Stopped
 from webapp.upstream.calls import read_models
 from webapp.upstream.classify.vendors import SIBLINGS, vendor_at
 from webapp.upstream.failures import UpstreamError
+from webapp.upstream.probe import probe
 from webapp.upstream.target import Target
 
 MOST_TRIES, TRY_SECONDS, SEARCH_SECONDS = 8, 5.0, 30.0
@@ -100,6 +101,19 @@ def search(target: Target, known: Iterable[str] = ()) -> Iterator[Try]:
         yield tried
         if tried.is_hit or tried.verdict == "hopeless":
             return
+
+
+def search_at(target: Target, model: str | None) -> Iterator[Try]:
+    """Ask one address on the path that chats take, within 60 s: of a key, a list says less than an answer."""
+    yield Try(target.base_url, "running")
+    models, error = 0, None
+    for rung in probe(target, model):
+        models = rung.detail.get("models") or models
+        if rung.error and (rung.verdict == "bad" or not error):
+            error = rung.error
+        elif rung.name == "stream" and rung.verdict == "good":
+            error = None
+    yield Try(target.base_url, "refused" if error else "found", models, error)
 
 
 def _tried(target: Target, seconds: float) -> Try:

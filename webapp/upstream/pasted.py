@@ -18,6 +18,7 @@ WRAPPING = " \t\r\n\u00a0\u200b\ufeff\"'`“”‘’<>(),;"
 
 _CURL = re.compile(r"^[$>#%]?\s*curl(?:\.exe)?\s")
 _LINE_END = re.compile(r"[\\^`]\s+")  # of a line that goes on; an input field turns the break itself into nothing
+_DECLARED = re.compile(r"^(?:export|setx?|const|let|var)\s+")
 _ASSIGNED = re.compile(
     r"""(?:^|[\s;,{(])["']?(?:\$env:)?(?P<name>[A-Za-z_][\w.-]*)["']?\s*(?:=|:(?=[\s"']))\s*["']?(?P<value>[^\s"',;()]+)"""
 )
@@ -55,7 +56,10 @@ def read_pasted(text: str) -> Pasted:
     text = text[:LONGEST].strip()
     if _CURL.match(text):
         return _curl(text)
-    pairs = [found.group("name", "value") for found in _ASSIGNED.finditer(text)]
+    assigned = _DECLARED.sub("", text)
+    pairs = (
+        [found.group("name", "value") for found in _ASSIGNED.finditer(assigned)] if _ASSIGNED.match(assigned) else []
+    )
     address = next((value for name, value in pairs if "://" in value or _ADDRESS_NAME.search(name)), "")
     if not address:
         return _with_address(Pasted(""), text)

@@ -12,6 +12,7 @@ from typing import Any
 from webapp.upstream.brake import Brake, Fault, Stopped
 from webapp.upstream.calls import ask, error_of, is_demo, read_models
 from webapp.upstream.connection import Link, connect, look_up, secure
+from webapp.upstream.control import has_key, is_invented_key_refused
 from webapp.upstream.egress import IP
 from webapp.upstream.failures import UpstreamError
 from webapp.upstream.head import origin_of
@@ -26,6 +27,7 @@ STOP_POLL_SECONDS = 0.1
 QUESTION = ChatMessage("user", "Reply with the single word: ready")
 MAX_TOKENS = 512  # a reasoning model thinks before it says a word
 DEMO_TOKENS = 20  # the slow demo model takes its time over each
+OFFERED = 4  # models to choose from: three, and one more if one of them fails
 NETWORK_RUNGS = frozenset({"resolve", "connect", "tls", "authenticate"})
 
 
@@ -120,21 +122,29 @@ class _Ladder:
         return rung
 
     def _authenticate(self) -> Rung:
-        """Fetch the list. It can refute a key; whether it proves one is not known, since many lists are public."""
+        """Fetch the list. It can refute a key; it proves one only if it is closed to others."""
         started = time.perf_counter()
         if self._target.list_path is None:
             self._listing = Rung("list", "skipped", detail={"reason": "no_list"})
-            return Rung("authenticate", "unknown", detail={"reason": "confirmed_by_answer"})
+            return _open_question("no_list")
         try:
             models, evidence = read_models(self._target, self._brake)
         except UpstreamError as error:
             verdict: Verdict = "unknown" if self._model else "bad"
             self._listing = Rung("list", verdict, _since(started), error, exchange=error.exchange)
-            return next(self._key_judged_by(self._listing), Rung("authenticate", "unknown"))
-        detail = {"models": len(models.models), "complete": models.complete}
+            return next(self._key_judged_by(self._listing), _open_question("no_list"))
+        detail = {"models": len(models.models), "complete": models.complete, "offers": _offers(models)}
         verdict = "good" if models.models else "unknown"
         self._listing = Rung("list", verdict, _since(started), models.error, detail, evidence(), models)
-        return Rung("authenticate", "unknown", detail={"reason": "confirmed_by_answer"})
+        return self._control() if has_key(self._target) else _open_question("no_key")
+
+    def _control(self) -> Rung:
+        """Try a key that cannot be right: many lists are public and say nothing about any key."""
+        is_refused, exchange = is_invented_key_refused(self._target, self._brake)
+        self._is_key_proven = bool(is_refused)
+        if is_refused:
+            return Rung("authenticate", "good", detail={"reason": "control_refused"}, exchange=exchange)
+        return replace(_open_question("control_failed" if is_refused is None else "public_list"), exchange=exchange)
 
     def _key_judged_by(self, rung: Rung) -> Iterator[Rung]:
         """Yield the rung `authenticate` when this call tells whether the key is good."""
@@ -142,9 +152,8 @@ class _Ladder:
         if verdict and not self._is_key_proven and not is_demo(self._target):
             self._is_key_proven = verdict == "good"
             error = rung.error if verdict == "bad" else None
-            yield Rung(
-                "authenticate", verdict, rung.latency_ms, error, {"reason": f"judged_by_{rung.name}"}, rung.exchange
-            )
+            reason = f"judged_by_{rung.name}" if has_key(self._target) else "no_key"
+            yield Rung("authenticate", verdict, rung.latency_ms, error, {"reason": reason}, rung.exchange)
 
     def _list(self) -> Rung:
         if self._listing is None:
@@ -153,7 +162,6 @@ class _Ladder:
         return self._listing
 
     def _answer(self) -> Rung:
-        self._model = self._model or _a_chat_model(self._listing.models if self._listing else None)
         if not self._model:
             return Rung("answer", "skipped", detail={"reason": "no_model"})
         reply, evidence = ask(self._target, self._question(), self._brake)
@@ -188,10 +196,15 @@ def _since(started: float) -> float:
     return (time.perf_counter() - started) * 1000
 
 
-def _a_chat_model(found: ModelList | None) -> str | None:
-    """The first that can chat; the first of all only when no kind is told apart."""
-    models = found.models if found else []
-    return next((model.id for model in models if model.kind == "chat"), models[0].id if models else None)
+def _open_question(reason: str) -> Rung:
+    """What the list leaves to the short answer."""
+    return Rung("authenticate", "unknown", detail={"reason": reason})
+
+
+def _offers(found: ModelList) -> list[str]:
+    """A few that can chat, for somebody to choose from: a list may hold what this account cannot call."""
+    ids = [model.id for model in found.models if model.kind == "chat" and model.details.get("available") is not False]
+    return ids[:OFFERED]
 
 
 def _figures(model: str | None, reply: Reply) -> dict[str, Any]:

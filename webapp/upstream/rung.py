@@ -20,9 +20,10 @@ HOPELESS = frozenset(
 class Rung:
     """One step of the test. It is yielded `running`, then with its verdict; `authenticate` may be judged once more.
 
-    `detail` holds figures by name: addresses, address, tls_version, certificate_expires, models, model, input_tokens,
-    output_tokens, finish_reason, first_token_ms; `reason` says why a rung was skipped or cannot be judged:
-    not_needed, earlier_rung, stopped, no_list, no_model, confirmed_by_answer, judged_by_list, judged_by_answer.
+    `detail` holds figures by name: addresses, address, tls_version, certificate_expires, models, offers (ids to choose
+    from), model, input_tokens, output_tokens, finish_reason, first_token_ms; `reason` says why a rung was skipped:
+    not_needed, earlier_rung, stopped, no_list, no_model; or, of `authenticate`, what the verdict rests on:
+    control_refused, public_list, control_failed, no_list, no_key, judged_by_list, judged_by_answer.
     """
 
     name: RungName

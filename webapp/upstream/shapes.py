@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+BOM = b"\xef\xbb\xbf"
 # An escaped backslash and a whole pair are consumed so that only a surrogate standing alone reaches the group.
 SURROGATE = re.compile(r"\\\\|\\u[dD][89abAB]\w{2}\\u[dD][c-fC-F]\w{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})")
 # Python servers write these words for numbers; whole strings are consumed so that only those outside reach the group.
@@ -25,10 +26,19 @@ def loads(text: bytes) -> Any:
     except orjson.JSONDecodeError:
         if not text.rstrip().endswith((b"}", b"]")):
             raise
-        repaired = SURROGATE.sub(lambda found: "\\ufffd" if found[1] else found[0], text.decode("utf-8", "replace"))
+        decoded = text.removeprefix(BOM).decode("utf-8", "replace")
+        repaired = SURROGATE.sub(lambda found: "\\ufffd" if found[1] else found[0], decoded)
         if "NaN" in repaired or "Infinity" in repaired:
             repaired = NOT_A_NUMBER.sub(lambda found: "null" if found[1] else found[0], repaired)
         return orjson.loads(repaired)
+
+
+def as_json(value: object) -> str:
+    """Return parsed JSON as text again; empty when it is too deep: orjson reads 1,024 levels, but writes 254."""
+    try:
+        return orjson.dumps([[[[value]]]])[4:-4].decode()  # with room for what it will be put into
+    except orjson.JSONEncodeError:
+        return ""
 
 
 def as_dict(value: object) -> dict[str, Any]:

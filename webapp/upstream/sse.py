@@ -9,10 +9,9 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from webapp.upstream.failures import failure
-from webapp.upstream.shapes import loads
+from webapp.upstream.shapes import BOM, loads
 from webapp.upstream.target import Limits
 
-BOM = b"\xef\xbb\xbf"
 DONE_TEXT = b"[DONE]"
 CONTAINERS = (dict, list)
 HEARTBEATS = frozenset({"ping", "keepalive", "keep-alive", "heartbeat"})
@@ -145,6 +144,9 @@ class FrameDecoder:
         yield from self._data(payload)
 
     def _bare(self, line: bytes) -> Iterator[Frame]:
+        if not line.endswith((b"}", b"]")):  # one of the lines of a pretty-printed value
+            self._hold(line, is_bare=True)
+            return
         try:
             data = Mark.DONE if line == DONE_TEXT else loads(line)
         except ValueError:

@@ -56,7 +56,7 @@ def advise(
     names = {"provider": provider, "model": model or gettext("this model"), "host": host or provider}
     return Advice(
         title=_with_status(str(entry.title) % names, failure.get("status")),
-        cause=str(entry.cause) % names,
+        cause=str(entry.cause) % names + _told_maker(failure),
         steps=tuple(str(step) % names for step in steps),
         action=action,
     )
@@ -82,6 +82,15 @@ def _told_wait(failure: dict[str, Any]) -> str:
     size, unit = next(((size, unit) for size, unit in UNITS if seconds > 1.5 * size), (1, "s"))
     time = f"{format_decimal(math.ceil(seconds / size))} {unit}"
     return str(gettext("Wait %(time)s: the provider asked for that.", time=time))
+
+
+def _told_maker(failure: dict[str, Any]) -> str:
+    """Name the vendor whose keys begin like the one that was refused."""
+    maker = (failure.get("details") or {}).get("maker_of_key")
+    if not maker:
+        return ""
+    text = gettext("This key begins like one of %(vendor)s: it was probably made for another provider.", vendor=maker)
+    return f" {text}"
 
 
 def _with_status(title: str, status: int | None) -> str:

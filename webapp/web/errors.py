@@ -10,7 +10,7 @@ from sqlalchemy.exc import DataError, OperationalError
 from werkzeug.exceptions import HTTPException
 
 from webapp.core.database import db, release
-from webapp.core.errors import BusyError, ConflictError, ForbiddenError, NotFoundError
+from webapp.core.errors import BusyError, ConflictError, ForbiddenError, NotFoundError, TooOftenError
 from webapp.core.logs import request_id
 from webapp.web.render import fragment, page, wants_fragment
 
@@ -27,6 +27,7 @@ TEXTS = {
     405: (lazy_gettext("This address does not take that"), lazy_gettext("Go back and try again.")),
     409: (lazy_gettext("That does not go at the moment"), lazy_gettext("Reload the page to see how things stand.")),
     413: (lazy_gettext("That is too large"), lazy_gettext("At most 8 MB fit into one request.")),
+    429: (lazy_gettext("Too many at once"), lazy_gettext("Wait a moment, then try again.")),
     500: (
         lazy_gettext("Jackfield made a mistake"),
         lazy_gettext("What was saved before is safe. The details are in the server’s log under this number."),
@@ -48,6 +49,7 @@ def install_errors(app: Flask) -> None:
     app.register_error_handler(ForbiddenError, lambda error: _answer(403, str(error)))
     app.register_error_handler(ConflictError, lambda error: _answer(409, str(error)))
     app.register_error_handler(BusyError, lambda error: _answer(503))
+    app.register_error_handler(TooOftenError, _too_often)
     app.register_error_handler(DataError, _cannot_be_stored)
     app.register_error_handler(OperationalError, _database_failed)
     app.register_error_handler(500, lambda error: _answer_without_database(500))
@@ -74,6 +76,20 @@ def _refused(error: HTTPException) -> Response:
     response = _answer(error.code or 500, _own_words(error))
     if allowed := dict(error.get_headers()).get("Allow"):
         response.headers["Allow"] = allowed
+    return response
+
+
+def _too_often(error: TooOftenError) -> Response:
+    if error.are_running:
+        text = gettext("At most %(most)s of these run at once. Wait until one ends, or stop one.", most=error.most)
+    else:
+        text = gettext(
+            "At most %(most)s of these within a minute. Try again in %(seconds)s s.",
+            most=error.most,
+            seconds=error.seconds,
+        )
+    response = _answer(429, text)
+    response.headers["Retry-After"] = str(error.seconds)
     return response
 
 

@@ -7,7 +7,7 @@ from flask import Flask, Response, abort, current_app, g, redirect, request, url
 
 from webapp.web.security import csrf
 
-API_BLUEPRINT = "api"
+API_PATH = "/api/"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -42,7 +42,7 @@ def install_guard(app: Flask, load_user: Callable[[], Any]) -> None:
             return None
         if g.user is None:
             return _ask_to_sign_in()
-        if request.blueprint == API_BLUEPRINT and not g.get("is_token_request"):
+        if request.path.startswith(API_PATH) and not g.get("is_token_request"):
             csrf.protect()  # a browser's cookie needs the token; a program's bearer token is proof enough
         if getattr(view, "is_admin_only", False) and not g.user.is_admin:
             abort(403, "Only an admin can do this.")
@@ -50,7 +50,7 @@ def install_guard(app: Flask, load_user: Callable[[], Any]) -> None:
 
 
 def _ask_to_sign_in() -> Response:
-    if request.path.startswith(("/api/", "/v1/")):
+    if request.path.startswith((API_PATH, "/v1/")):
         abort(401, "Send a valid token: Authorization: Bearer jf_…")
     here = request.full_path.rstrip("?") if request.method == "GET" and "HX-Request" not in request.headers else None
     login = url_for("accounts.new_session", next=here)

@@ -2,6 +2,10 @@
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from webapp.core.errors import BusyError
 
 
 class Place:
@@ -46,3 +50,15 @@ _streams = _Places()  # of this process: threads are what is scarce
 def stream_place(most: int, of: str = "") -> Place | None:
     """Take a place among at most `most`; None when all are taken, or half of them by the same provider (`of`)."""
     return Place(_streams, of) if _streams.take(most, of) else None
+
+
+@contextmanager
+def waiting(most: int, of: str = "") -> Iterator[None]:
+    """Hold one of these places during a wait for a provider; raise BusyError when there is none."""
+    place = stream_place(most, of)
+    if place is None:
+        raise BusyError
+    try:
+        yield
+    finally:
+        place.leave()

@@ -4,7 +4,7 @@ import logging
 import re
 
 from flask import Flask, Response, g, request
-from werkzeug.routing import IntegerConverter, ValidationError
+from werkzeug.routing import IntegerConverter, PathConverter, ValidationError
 
 from webapp.core import clock
 from webapp.core.ids import random_text
@@ -32,9 +32,15 @@ class RecordId(IntegerConverter):
             raise ValidationError from None
 
 
+class AnyText(PathConverter):
+    """The rest of a path, whatever it holds, as ids of models do: slashes at its beginning, too."""
+
+    regex, part_isolating = ".+?", False
+
+
 def install_request_log(app: Flask) -> None:
     """Give each request an id, echoed in `x-request-id`, and write one log line when it is answered."""
-    app.url_map.converters["int"] = RecordId
+    app.url_map.converters |= {"int": RecordId, "text": AnyText}
 
     @app.before_request
     def begin() -> None:

@@ -1,6 +1,7 @@
 """Answers of every family of the wire corpus in other framings, fields and orders. Written for these tests."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,25 @@ def test_quotation_marks_without_end_cost_no_more_than_their_length() -> None:
     decoder.feed(b'data: {"NaN": "' + b'\\"' * 400_000 + b"}\n\n")
     decoder.close()
     assert decoder.reply.error is not None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{\n" * 300_000,
+        b"event: error\n" + b"data: text\n" * 50_000,
+        b"".join(
+            b'data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"%d",'
+            b'"function":{"name":"f","arguments":"1"}}]}}]}\n\n' % number
+            for number in range(20_000)
+        ),
+    ],
+    ids=["open brackets", "one long event", "calls under one number"],
+)
+def test_hostile_frames_cost_no_more_than_their_length(body: bytes) -> None:
+    started = time.process_time()
+    decoded({"protocol": "openai-chat", "vendor": "custom"}, [body])
+    assert time.process_time() - started < 3
 
 
 def body_of(case: dict[str, Any]) -> bytes:

@@ -6,8 +6,8 @@ from webapp.upstream.classify import error_from, is_error
 from webapp.upstream.dialects.tool_calls import ToolCalls
 from webapp.upstream.failures import UpstreamError, failure
 from webapp.upstream.messages import End, FinishReason, Piece, Reply
-from webapp.upstream.shapes import as_dict, first_dict
-from webapp.upstream.sse import BOM, Frame, FrameDecoder, Mark
+from webapp.upstream.shapes import BOM, as_dict, first_dict
+from webapp.upstream.sse import Frame, FrameDecoder, Mark
 from webapp.upstream.target import Target
 
 SNIFFED_BYTES: Final = 2_000

@@ -2,11 +2,9 @@
 
 from typing import Any, Final
 
-import orjson
-
 from webapp.upstream.dialects.answer import AnswerDecoder
 from webapp.upstream.messages import Piece, Usage
-from webapp.upstream.shapes import as_count, as_dict, as_list, as_text
+from webapp.upstream.shapes import as_count, as_dict, as_json, as_list, as_text
 from webapp.upstream.target import Target
 
 JSON_TOOL: Final = "answer_in_json"  # what a model calls with is its answer: the protocol has no other JSON mode
@@ -54,7 +52,7 @@ class AnthropicAnswer(AnswerDecoder):
             case "tool_use" if block.get("name") == JSON_TOOL:
                 self._json_blocks.append(index)
                 if given := as_dict(block.get("input")):
-                    self._say(orjson.dumps(given).decode(), pieces)
+                    self._say(as_json(given), pieces)
             case "tool_use":
                 self.progress += 1
                 self._tools.add_parts(
@@ -89,7 +87,7 @@ class AnthropicAnswer(AnswerDecoder):
             self._say("{}", pieces)
         if self._cache_counts and self._reply.usage:
             prompt = self._reply.usage.input_tokens + sum(self._cache_counts.values())
-            self._reply.more = orjson.dumps({"usage": {"prompt_tokens": prompt, **self._cache_counts}}).decode()
+            self._reply.more = as_json({"usage": {"prompt_tokens": prompt, **self._cache_counts}})
 
     def _usage(self, usage: dict[str, Any]) -> None:
         """Take over every count that is told; a later event may revise an earlier one.

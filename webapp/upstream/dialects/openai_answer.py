@@ -3,12 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from webapp.upstream.dialects.answer import AnswerDecoder
 from webapp.upstream.dialects.think_tags import ThinkTags
 from webapp.upstream.messages import Piece, Usage
-from webapp.upstream.shapes import as_count, as_dict, as_list, as_text, first_dict
+from webapp.upstream.shapes import as_count, as_dict, as_json, as_list, as_text, first_dict
 from webapp.upstream.target import Target
 
 # What is read here or is our own to say; `obfuscation` is padding of the line between the server and us.
@@ -31,7 +29,9 @@ class OpenAIAnswer(AnswerDecoder):
         self._tags = ThinkTags()
         self._others: dict[int, OpenAIAnswer] = {}
         self._more: dict[str, Any] = {"chunk": {}}  # as in Reply.more
-        self._is_told = True  # whether the fields of the chunk were given out
+        self._told = ""  # the chunk's own fields, the last time that they were others
+        self._untold: dict[str, Any] = {}
+        self._refusal: list[str] = []
 
     def _frame(self, data: dict[str, Any], pieces: list[Piece]) -> None:
         choices = as_list(data.get("choices"))
@@ -85,36 +85,35 @@ class OpenAIAnswer(AnswerDecoder):
             self._tools.add_parts(0, "", as_text(call.get("name")), call.get("arguments"), pieces)
 
     def _find_more(self, data: dict[str, Any], choice: dict[str, Any], place: int, pieces: list[Piece]) -> None:
-        """Give out what goes beyond our words, before the pieces of its frame. The chunk's own fields only once."""
+        """Give out what goes beyond our words, before the pieces of its frame; the chunk's own if they changed."""
+        known: dict[str, Any] = self._more["chunk"]
         message = as_dict(choice.get("delta") or choice.get("message"))
         if (
             USUAL_CHUNK_FIELDS.issuperset(data)
             and USUAL_CHOICE_FIELDS.issuperset(choice)
             and DELTA_FIELDS.issuperset(message)
             and choice.get("logprobs") is None
-            and self._is_told
-            and data.get("system_fingerprint") == self._more["chunk"].get("system_fingerprint")
-            and data.get("service_tier") == self._more["chunk"].get("service_tier")
+            and data.get("system_fingerprint") == known.get("system_fingerprint")
+            and data.get("service_tier") == known.get("service_tier")
+            and not self._untold
         ):
             return
-        chunk, found = _beyond(data, CHUNK_FIELDS), {}
-        if not chunk.items() <= self._more["chunk"].items():
-            self._more["chunk"] |= chunk
-            self._is_told = False
-        for name, fields in (("choice", _beyond(choice, CHOICE_FIELDS)), ("delta", _beyond(message, DELTA_FIELDS))):
-            if fields:
-                found[name] = fields
+        chunk = _beyond(data, CHUNK_FIELDS)
+        if chunk and (text := as_json(chunk)) != self._told:
+            self._told = text
+            self._untold |= chunk
+            known |= chunk
+        found = _beyond({"choice": _beyond(choice, CHOICE_FIELDS), "delta": _beyond(message, DELTA_FIELDS)})
         if "message" in choice:
             self._more |= found
         if found or len(pieces) > place:
             self._tell_more(found, place, pieces)
 
     def _tell_more(self, found: dict[str, Any], place: int, pieces: list[Piece]) -> None:
-        if not self._is_told:
-            found = found | {"chunk": self._more["chunk"]}
-            self._is_told = True
-        if found:
-            pieces.insert(place, Piece("more", orjson.dumps(found).decode()))
+        found = found | _beyond({"chunk": self._untold})
+        self._untold = {}
+        if text := as_json(found) if found else "":
+            pieces.insert(place, Piece("more", text))
 
     def _read_others(self, choices: list[Any], pieces: list[Piece]) -> None:
         """Read the choices after the first; a whole answer may leave their numbers to their places."""
@@ -133,7 +132,7 @@ class OpenAIAnswer(AnswerDecoder):
         if text:
             self.progress += 1
             self._text.append(text)
-            self._more["refusal"] = self._more.get("refusal", "") + text
+            self._refusal.append(text)
             pieces.append(Piece("refusal", text))
 
     def _content(self, text: str, pieces: list[Piece]) -> None:
@@ -172,8 +171,8 @@ class OpenAIAnswer(AnswerDecoder):
         for index, other in sorted(self._others.items()):
             pieces += [replace(piece, choice=index) for piece in other._ended_by("done")]
             self._reply.others[index] = other.reply
-        if more := _beyond(self._more):
-            self._reply.more = orjson.dumps(more).decode()
+        if more := _beyond(self._more | {"refusal": "".join(self._refusal) or None}):
+            self._reply.more = as_json(more)
 
     def _tell(self, parts: list[tuple[Any, str]], pieces: list[Piece]) -> None:
         for kind, text in parts:

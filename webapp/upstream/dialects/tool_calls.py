@@ -5,11 +5,12 @@ from typing import Any, Final
 
 import orjson
 
+from webapp.upstream.failures import failure
 from webapp.upstream.messages import Piece, ToolCall
-from webapp.upstream.shapes import as_dict, as_text
+from webapp.upstream.shapes import as_dict, as_json, as_text
 
 MAX_CALLS: Final = 128  # what a hostile server may make us hold and search
-FEW: Final = 64  # fragments: beyond, a call without id is not parsed again to see whether it is whole
+FEW: Final = 64  # fragments: beyond, a call is not parsed again to see whether it is whole
 
 
 @dataclass(slots=True)
@@ -30,6 +31,10 @@ class Fragment:
         except orjson.JSONDecodeError:
             return None
         return text
+
+    def is_whole(self) -> bool:
+        """Tell whether another call may begin."""
+        return len(self.arguments) < FEW and self.text() is not None
 
 
 class ToolCalls:
@@ -61,7 +66,9 @@ class ToolCalls:
         elif isinstance(arguments, dict | list) and arguments:
             if not any(call.arguments):
                 call.told = 0
-            call.arguments = [orjson.dumps(arguments).decode()]
+            call.arguments = [as_json(arguments)]
+            if not call.arguments[0]:
+                raise failure("bad_response", "the arguments of a tool call are nested too deeply")
         self._tell(call, pieces)
 
     def settle(self, pieces: list[Piece]) -> None:
@@ -91,14 +98,15 @@ class ToolCalls:
         if isinstance(index, int):
             known = self._by_index.get(index)
             # Some servers number every whole call 0
-            is_other = known and name and id_ and known.id not in ("", id_) and known.text() is not None
-            if (known is None or is_other) and (call := self._new()):
+            if known and not (name and id_ and known.id not in ("", id_) and known.is_whole()):
+                return known
+            if call := self._new():
                 self._by_index[index] = call
-            return self._by_index.get(index)
+            return call
         if id_:
             return next((call for call in self._calls if call.id == id_), None) or self._new()
         last = self._calls[-1] if self._calls else None
-        if last is None or (name and last.name and len(last.arguments) < FEW and last.text() is not None):
+        if last is None or (name and last.name and last.is_whole()):
             return self._new()
         return last
 

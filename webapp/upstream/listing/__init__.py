@@ -1,5 +1,6 @@
 """Reads a model list of any vendor into our own words. Rules: tests/upstream/corpus/index.json."""
 
+from math import ceil
 from typing import Any, Final
 
 from webapp.upstream.classify import error_from, is_error
@@ -101,12 +102,14 @@ def _next_page(envelope: dict[str, Any], models: list[ModelInfo]) -> dict[str, A
     if envelope.get("has_more") is True:
         last = as_text(envelope.get("last_id")) or (models[-1].id if models else "")
         return {"after_id": last} if last else None
-    if token := as_text(envelope.get("next_page_token")):
-        return {"page_token": token}
-    if token := as_text(envelope.get("nextPageToken")):
-        return {"pageToken": token}
+    for name, parameter in (("next_page_token", "page_token"), ("nextPageToken", "pageToken")):
+        token = envelope.get(name)
+        if isinstance(token, str | int) and token:
+            return {parameter: str(token)}
     info = as_dict(envelope.get("result_info"))
     page, pages = as_count(info.get("page")), as_count(info.get("total_pages"))
+    if pages is None and (size := as_count(info.get("per_page"))):
+        pages = ceil((as_count(info.get("total_count")) or 0) / size)
     if page is not None and pages is not None and page < pages:
         return {"page": page + 1}
     return None

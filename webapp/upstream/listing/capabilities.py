@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from webapp.upstream.listing.modalities import Modalities
 from webapp.upstream.listing.sizes import live_providers
 from webapp.upstream.messages import CAPABILITIES
 from webapp.upstream.shapes import as_dict, as_list
@@ -25,22 +26,26 @@ WORDS: Final = FLAG_NAMES | {
     "image": "vision",
     "tool_calling": "tools",
     "function": "tools",
+    "functions": "tools",
     "include_reasoning": "reasoning",
+    "reasoning_effort": "reasoning",
     "audio": "audio_input",
 }
 OLLAMA_WORDS: Final = frozenset({"completion", "embedding", "insert"})  # such a list is whole: what it lacks is missing
+TEXTS: Final = {"true": True, "false": False}
 GITHUB_WORDS: Final = frozenset({"streaming", "agents", "tool-calling"})
 
 Capabilities = dict[str, bool | None]
 
 
-def read_capabilities(row: dict[str, Any], places: list[dict[str, Any]]) -> Capabilities:
+def read_capabilities(row: dict[str, Any], places: list[dict[str, Any]], modalities: Modalities) -> Capabilities:
     """Explicit flags win; a whole positive list makes absent words false; anything less leaves them unknown."""
     found: Capabilities = dict.fromkeys(CAPABILITIES)
     _read_lists(found, row)
-    _read_modalities(found, row)
+    _read_modalities(found, modalities)
     _read_type(found, row)
     _read_flags(found, places)
+    _read_supports(found, row)
     _read_providers(found, live_providers(row))
     return found
 
@@ -52,10 +57,20 @@ def _read_flags(found: Capabilities, places: list[dict[str, Any]]) -> None:
             value = place[name]
             if isinstance(value, dict) and value:  # Anthropic: {"supported": …}; LM Studio: {"allowed_options": …}
                 value = value.get("supported", True)
+            elif isinstance(value, str):
+                value = TEXTS.get(value.lower())
             if isinstance(value, bool):
                 capability = FLAG_NAMES[name]
                 told[capability] = told.get(capability, False) or value  # Cerebras says it under two names
     found.update(told)
+
+
+def _read_supports(found: Capabilities, row: dict[str, Any]) -> None:
+    """Read GitHub Copilot: what `supports` of a chat model does not name is missing."""
+    capabilities = as_dict(row.get("capabilities"))
+    if capabilities.get("type") == "chat" and as_dict(capabilities.get("supports")):
+        for capability in ("vision", "tools"):
+            found[capability] = found[capability] or False
 
 
 def _read_lists(found: Capabilities, row: dict[str, Any]) -> None:
@@ -88,18 +103,12 @@ def _read_words(found: Capabilities, value: object, closes: Iterable[str]) -> No
             found[capability] = True
 
 
-def _read_modalities(found: Capabilities, row: dict[str, Any]) -> None:
-    for place in (row, as_dict(row.get("architecture"))):
-        value = place.get("input_modalities") or place.get("supported_input_modalities")
-        words = {word.strip().lower() for word in _words(value)}
-        if not words:
-            continue
-        for capability, word in (("vision", "image"), ("audio_input", "audio")):
-            if word in words:
-                found[capability] = True
-            elif isinstance(value, list):
-                found[capability] = False
-        return
+def _read_modalities(found: Capabilities, modalities: Modalities) -> None:
+    for capability, names in (("vision", {"image", "images", "vision"}), ("audio_input", {"audio"})):
+        if names.intersection(modalities.inputs):
+            found[capability] = True
+        elif modalities.is_whole:
+            found[capability] = False
 
 
 def _read_type(found: Capabilities, row: dict[str, Any]) -> None:

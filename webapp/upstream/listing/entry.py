@@ -6,7 +6,8 @@ from typing import Any, Final
 from webapp.upstream.classify.rules import LOCAL_VENDORS
 from webapp.upstream.listing.capabilities import read_capabilities
 from webapp.upstream.listing.envelope import entry_id
-from webapp.upstream.listing.kinds import output_modalities, read_kind
+from webapp.upstream.listing.kinds import read_kind
+from webapp.upstream.listing.modalities import read_modalities
 from webapp.upstream.listing.sizes import read_context, read_output_limit
 from webapp.upstream.messages import ModelInfo
 from webapp.upstream.shapes import as_dict, as_list, as_text
@@ -27,19 +28,20 @@ def read_entry(row: object, vendor: str) -> ModelInfo | None:
     if not isinstance(row, dict) or (model_id := entry_id(row)) is None:
         return None
     places = _places(row)
+    modalities = read_modalities(row)
     context = read_context(row, places)
     info = ModelInfo(
         id=model_id,
-        kind=read_kind(row, _base_model(row) or model_id),
+        kind=read_kind(row, _base_model(row) or model_id, modalities),
         context_length=context.length,
         max_output_tokens=read_output_limit(row, places),
-        capabilities=read_capabilities(row, places),
-        display_name=next((name[:300] for key in NAME_KEYS if (name := as_text(row.get(key)))), None),
+        capabilities=read_capabilities(row, places, modalities),
+        display_name=_display_name(row),
     )
     details = {
         "context_kind": context.kind,
         "trained_context": context.trained if context.kind == "runtime" else None,
-        "outputs": outputs if (outputs := output_modalities(row)) not in ([], ["text"]) else None,
+        "outputs": modalities.outputs if modalities.outputs not in ([], ["text"]) else None,
         **_state(row),
         **_nature(row, model_id, vendor),
         "price": _price(as_dict(row.get("pricing"))),
@@ -50,25 +52,29 @@ def read_entry(row: object, vendor: str) -> ModelInfo | None:
     return info
 
 
+def _display_name(row: dict[str, Any]) -> str | None:
+    places = (row, as_dict(row.get("model_spec")))
+    return next((name[:300] for place in places for key in NAME_KEYS if (name := as_text(place.get(key)))), None)
+
+
 def _places(row: dict[str, Any]) -> list[dict[str, Any]]:
     """Return every object of the entry that may hold sizes or flags, the outermost first."""
     places = [row]
     if isinstance(inner := row.get("capabilities"), dict):
         places += [inner, as_dict(inner.get("limits")), as_dict(inner.get("supports"))]
-    for name in ("limits", "model_info"):
+    for name in ("limits", "limit"):
         if isinstance(inner := row.get(name), dict):
-            places.append(inner)
+            places.append({"context_length": inner.get("context"), "max_output_tokens": inner.get("output")} | inner)
+    places += [inner for name in ("model_info", "metadata") if isinstance(inner := row.get(name), dict)]
     if isinstance(inner := row.get("model_spec"), dict):  # Venice
         places += [inner, as_dict(inner.get("capabilities"))]
     if isinstance(inner := row.get("info"), dict):  # Open WebUI
         places.append(as_dict(as_dict(inner.get("meta")).get("capabilities")))
+    if isinstance(inner := row.get("top_provider"), dict):  # OpenRouter
+        places.append(inner)
     if isinstance(properties := row.get("properties"), list):  # Cloudflare: [{property_id, value}], values are text
         pairs = [(item.get("property_id"), item.get("value")) for item in properties if isinstance(item, dict)]
-        texts = {"true": True, "false": False}
-        named = {name: value for name, value in pairs if isinstance(name, str)}
-        places.append(
-            {name: texts.get(value, value) if isinstance(value, str) else value for name, value in named.items()}
-        )
+        places.append({name: value for name, value in pairs if isinstance(name, str)})
     return places
 
 
@@ -93,7 +99,7 @@ def _state(row: dict[str, Any]) -> dict[str, Any]:
     providers = [item for item in as_list(row.get("providers")) if isinstance(item, dict) and "status" in item]
     if providers and all(provider["status"] != "live" for provider in providers):
         available = False
-    if as_dict(row.get("policy")).get("state") == "disabled":
+    if as_dict(row.get("policy")).get("state") == "disabled" or as_dict(row.get("model_spec")).get("offline") is True:
         available = False
     return {"available": available, "state": state}
 

@@ -23,7 +23,7 @@ def find_rows(body: object, asked_id: str | None = None) -> list[Any] | None:
             return [body | {"id": asked_id}]
         if entry_id(body) is not None:
             return [body]
-        return _keyed(body)
+        return None if body.keys() & set(LIST_KEYS) else _keyed(body)
     return None if is_error(body) and not rows else rows
 
 
@@ -52,7 +52,8 @@ def _rows(body: dict[str, Any], depth: int = 0) -> list[Any] | None:
         if isinstance(value, list):
             rows = value
         elif isinstance(value, dict):
-            rows = (_rows(value, 1) if depth == 0 else None) or _keyed(value)
+            rows = _rows(value, 1) if depth == 0 else None
+            rows = rows or ([value] if entry_id(value) is not None else _keyed(value))
         if rows is not None:
             found = rows if found is None else _merged(found, rows)
     return found

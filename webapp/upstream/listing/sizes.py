@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 from webapp.upstream.shapes import as_dict, as_list, as_text
 
 LARGEST: Final = 100_000_000  # more is a filler value
-TEXT_NUMBER: Final = re.compile(r"\s*(\d{1,12}(?:\.\d+)?)\s*([km]?)\s*(?:tokens)?\s*", re.I)
+TEXT_NUMBER: Final = re.compile(r"\s*(\d{1,12}(?:\.\d+)?(?:e\d)?)\s*([km]?)\s*(?:tokens)?\s*", re.I)
 NUM_CTX: Final = re.compile(r"^\s*num_ctx\s+(\d+)", re.M)
 CONTEXT_ARGUMENTS: Final = frozenset({"-c", "-ctx", "--ctx-size", "--ctx_size", "--max-model-len"})
 
@@ -53,9 +53,10 @@ def read_context(row: dict[str, Any], places: list[dict[str, Any]]) -> Context:
 
 def read_output_limit(row: dict[str, Any], places: list[dict[str, Any]]) -> int | None:
     """Return the output cap. Anthropic calls it max_tokens; elsewhere that word is ambiguous and is not read."""
-    if row.get("type") == "model" and "max_input_tokens" in row:
+    limit = _first(places, OUTPUT_NAMES)
+    if limit is None and row.get("type") == "model" and "max_input_tokens" in row:
         return number(row.get("max_tokens"))
-    return _first([*places, as_dict(row.get("top_provider"))], OUTPUT_NAMES)
+    return limit
 
 
 def live_providers(row: dict[str, Any]) -> list[dict[str, Any]]:
@@ -86,9 +87,10 @@ def _runtime(row: dict[str, Any]) -> Iterator[object]:
     yield as_dict(row.get("default_generation_settings")).get("n_ctx")
     yield as_dict(row.get("meta")).get("n_ctx")
     arguments = as_list(as_dict(row.get("status")).get("args"))
-    for name, value in pairwise(arguments):
-        if isinstance(name, str) and name in CONTEXT_ARGUMENTS:
-            yield value
+    for name, value in pairwise([*arguments, None]):
+        name, equals, inline = as_text(name).partition("=")
+        if name in CONTEXT_ARGUMENTS:
+            yield inline if equals else value
     if "size_vram" in row:  # Ollama's /api/ps
         yield row.get("context_length")
 
@@ -99,7 +101,8 @@ def _trained(row: dict[str, Any]) -> int | None:
     if _is_lm_studio(row):
         return number(row.get("max_context_length"))
     info = as_dict(row.get("model_info"))
-    return number(info.get(f"{info.get('general.architecture')}.context_length"))
+    own = info.get(f"{info.get('general.architecture')}.context_length")
+    return _smallest([own] if own else [size for name, size in info.items() if name.endswith(".context_length")])
 
 
 def _is_lm_studio(row: dict[str, Any]) -> bool:

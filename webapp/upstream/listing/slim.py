@@ -22,14 +22,15 @@ NEXT_BRACKET: Final = re.compile(rb'(?:[^{}\[\]"]++|"(?:[^"\\]++|\\.)*+")*+([{}\
 READ: Final = frozenset(
     {*ID_KEYS, *NAME_KEYS, *FLAG_NAMES, *CONTEXT_NAMES, *OUTPUT_NAMES}
     | set(
-        "active arch architecture arena capabilities context_length default_generation_settings deprecated deprecation"
-        " details endpoints expiration_date family features info input_modalities is_deprecated kind lifecycle_status"
-        " limits litellm_params loaded_context_length loaded_instances max_model_len max_tokens meta mode modalities"
-        " model_info model_spec model_type object output_modalities owned_by parameters parent pipeline_tag policy"
+        "active arch architecture arena capabilities context_length default_generation_settings deprecated"
+        " deprecation details endpoints expiration_date family features info inputModalities input_modalities"
+        " is_deprecated kind lifecycle_status limit limits litellm_params loaded_context_length"
+        " loaded_instances max_model_len max_tokens meta metadata modalities mode model_info model_spec"
+        " model_type object outputModalities output_modalities owned_by parameters parent pipeline_tag policy"
         " preview pricing properties providers remote_host shutdown_date size_vram state status"
-        " supported_endpoint_types supported_endpoints supported_features supported_input_modalities"
-        " supported_output_modalities supported_generation_methods supportedGenerationMethods supported_parameters supports_chat task top_provider"
-        " type types".split()
+        " supportedGenerationMethods supported_endpoint_types supported_endpoints supported_features"
+        " supported_generation_methods supported_input_modalities supported_output_modalities"
+        " supported_parameters supports_chat task top_provider type types".split()
     )
 )
 
@@ -95,9 +96,9 @@ def _slim(entry: bytes) -> bytes:
         return entry
     try:
         row = orjson.loads(entry)
-    except orjson.JSONDecodeError:
+        return orjson.dumps({name: _short(value) for name, value in row.items() if name in READ})
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):  # it writes less deep than it reads
         return entry
-    return orjson.dumps({name: _short(value) for name, value in row.items() if name in READ})
 
 
 def _short(value: Any) -> Any:

@@ -1,0 +1,179 @@
+"""Models as programs see them."""
+
+from typing import Annotated, Literal, NotRequired, TypedDict, cast
+
+from webapp.models.facts import PEOPLE, PRICES, merged
+from webapp.models.forms import LONGEST_ID, LONGEST_NAME
+from webapp.models.model import Model
+from webapp.models.overlay import LABELS
+from webapp.models.picker import LONGEST_QUERY
+from webapp.providers.provider import Provider
+from webapp.upstream.messages import CAPABILITIES, ModelInfo
+from webapp.web.shapes import About
+
+MOST_TOKENS = 2**31 - 1  # what a column of every database can hold
+MOST_SHOWN, MOST_IDS = 500, 999_999_999
+
+Kind = Literal["chat", "completion", "embedding", "rerank", "image", "audio", "moderation", "other"]
+Capability = Literal["vision", "tools", "reasoning", "structured_output", "audio_input"]
+ProviderId = Annotated[int, About(least=1, most=MOST_IDS)]
+Id = Annotated[str, About("As the provider writes it", 1, LONGEST_ID)]
+Tokens = Annotated[int | None, About("null takes back what was said", 1, MOST_TOKENS)]
+
+
+class Capabilities(TypedDict):
+    """What a model can do; null: not known."""
+
+    vision: bool | None
+    tools: bool | None
+    reasoning: bool | None
+    structured_output: bool | None
+    audio_input: bool | None
+
+
+class Price(TypedDict):
+    """US dollars for a million tokens; null: not known."""
+
+    input: float | None
+    output: float | None
+
+
+class ModelShape(TypedDict):
+    """One model."""
+
+    provider_id: int | None
+    model_id: str
+    display_name: str | None
+    kind: str
+    context_length: int | None
+    max_output_tokens: int | None
+    capabilities: Capabilities
+    sources: Annotated[dict[str, str], About("Who says so, by field: people, observed, provider, catalogue or guess")]
+    is_default: bool
+    enabled: bool
+    price: Price | None
+
+
+class CapabilitiesSaid(TypedDict, total=False):
+    """What somebody knows better; null takes it back."""
+
+    vision: bool | None
+    tools: bool | None
+    reasoning: bool | None
+    structured_output: bool | None
+    audio_input: bool | None
+
+
+class ModelChanges(TypedDict, total=False):
+    """What people say of a model; it is kept through every refresh. null takes it back."""
+
+    display_name: Annotated[str | None, About(most=LONGEST_NAME)]
+    kind: Kind
+    context_length: Tokens
+    max_output_tokens: Tokens
+    capabilities: CapabilitiesSaid
+    is_default: Annotated[bool, About("Tests and new chats begin with it")]
+    enabled: Annotated[bool, About("Whether it can be chosen and called")]
+
+
+class NewModel(ModelChanges):
+    """A model that the provider's list lacks."""
+
+    model_id: Id
+
+
+class DiscoveryWanted(TypedDict):
+    """A saved provider, whose list is read if it never was or if a refresh is asked for."""
+
+    provider_id: ProviderId
+    refresh: NotRequired[bool]
+
+
+class Discovery(TypedDict):
+    """A provider's models; after a failure those that were known before."""
+
+    models: list[ModelShape]
+    fetched_at: str | None
+    cached: bool
+    error: str | None
+    category: NotRequired[str]
+    hint: NotRequired[str]
+
+
+class TestWanted(TypedDict):
+    """Which model to test."""
+
+    provider_id: ProviderId
+    model: Id
+
+
+class Search(TypedDict, total=False):
+    """What to look for: every word in name or id, whatever the accents."""
+
+    q: Annotated[str, About(most=LONGEST_QUERY)]
+    capability: Capability
+    provider: ProviderId
+    offset: Annotated[int, About(least=0, most=MOST_IDS)]
+    limit: Annotated[int, About(least=1, most=MOST_SHOWN)]
+
+
+class Group(TypedDict):
+    """The models of one provider."""
+
+    id: int
+    slug: str
+    name: str
+    models: list[ModelShape]
+
+
+class Found(TypedDict):
+    """One page of models, by provider."""
+
+    providers: list[Group]
+    total: int
+    offset: int
+    next_offset: int | None
+
+
+def model_shape(row: Model, provider: Provider) -> ModelShape:
+    """Describe a stored model."""
+    facts = merged(row.facts or {}, row.overrides or {})
+    prices = [facts[name].value if name in facts else None for name in PRICES]
+    return {
+        "provider_id": provider.id,
+        "model_id": row.model_id,
+        "display_name": row.display_name,
+        "kind": row.kind,
+        "context_length": row.context_length,
+        "max_output_tokens": row.max_output_tokens,
+        "capabilities": _capabilities(row.capabilities or {}),
+        "sources": {name: fact.source for name, fact in facts.items()} | dict.fromkeys(_labels(row), PEOPLE),
+        "is_default": row.model_id == provider.default_model,
+        "enabled": row.is_enabled,
+        "price": None if prices == [None, None] else {"input": prices[0], "output": prices[1]},
+    }
+
+
+def listed_shape(info: ModelInfo) -> ModelShape:
+    """Describe a model of a provider that is not saved."""
+    return {
+        "provider_id": None,
+        "model_id": info.id,
+        "display_name": info.display_name,
+        "kind": info.kind,
+        "context_length": info.context_length,
+        "max_output_tokens": info.max_output_tokens,
+        "capabilities": _capabilities(info.capabilities),
+        "sources": {},
+        "is_default": False,
+        "enabled": True,
+        "price": None,
+    }
+
+
+def _capabilities(known: dict[str, bool | None]) -> Capabilities:
+    return cast(Capabilities, {name: known.get(name) for name in CAPABILITIES})
+
+
+def _labels(row: Model) -> list[str]:
+    return [name for name in LABELS if name in (row.overrides or {})]
