@@ -45,9 +45,8 @@ class ApiToken(Record):
         return not self.is_expired and not self.user.is_disabled
 
 
-<<<<<<< HEAD
-def valid_token(text: str, scope: str) -> ApiToken | None:
-    """Return the token with this text and its user, if it is valid for `scope`. Both are detached, for reading only.
+def valid_token(text: str, *scopes: str) -> ApiToken | None:
+    """Return the token with this text and its user, if it has one of the scopes. Both are detached, for reading only.
 
     A malformed one costs no query, one that was just used neither. Its use is noted.
     """
@@ -55,17 +54,7 @@ def valid_token(text: str, scope: str) -> ApiToken | None:
         return None
     token_hash = _hash(text)
     row = memory.get(("token", token_hash), lambda: _read(token_hash))
-    if row is None or scope not in row.scopes or not row.is_live:
-=======
-def valid_token(session: Session, text: str, *scopes: str) -> ApiToken | None:
-    """Return the token with this text, if it has one of the scopes; a malformed one costs no query. Notes its use."""
-    if not is_checked_token(PREFIX, text):
-        return None
-    row = session.scalar(
-        select(ApiToken).options(joinedload(ApiToken.user)).where(ApiToken.token_hash == _hash(text)).limit(1)
-    )
     if row is None or not set(scopes) & set(row.scopes) or not row.is_live:
->>>>>>> bae539a3a0dd0ed3838bd14de51de04623e6a128
         return None
     if row.used_at is None or clock.now() - row.used_at > USED_EVERY:
         with writing() as own:

@@ -111,11 +111,7 @@ def end_sessions(session: Session, user_id: int, *, keep: int | None = None) -> 
 
 def _token_user(text: str, *scopes: str) -> User | None:
     g.is_token_request = True
-<<<<<<< HEAD
-    token = valid_token(text, scope)
-=======
-    token = valid_token(db.session, text, *scopes)
->>>>>>> bae539a3a0dd0ed3838bd14de51de04623e6a128
+    token = valid_token(text, *scopes)
     g.token_id = token.id if token else None
     return token.user if token else None
 

@@ -18,13 +18,9 @@ from webapp.openai_api.client import Client
 from webapp.openai_api.failures import failure_response
 from webapp.openai_api.names import Seat, described, find_named_model, find_seat, list_described
 from webapp.openai_api.schema import RequestError, read_chat, read_object, unsupported
-<<<<<<< HEAD
+from webapp.openai_api.shapes import FAILURES, Chat, Completion, Embedding, Embeddings, Entries, Entry
 from webapp.openai_api.stream import Streamed, handed_over, told_here
 from webapp.openai_api.timing import TimedCall
-=======
-from webapp.openai_api.shapes import FAILURES, Chat, Completion, Embedding, Embeddings, Entries, Entry
-from webapp.openai_api.stream import StreamedAnswer
->>>>>>> bae539a3a0dd0ed3838bd14de51de04623e6a128
 from webapp.openai_api.translation import chat_request
 from webapp.upstream import stream
 from webapp.upstream.brake import Brake, Stopped
@@ -38,12 +34,8 @@ from webapp.upstream.target import Target
 from webapp.upstream.transport import pool
 from webapp.usage.event import OK, STOPPED, Kind
 from webapp.web.errors import openai_error
-<<<<<<< HEAD
-from webapp.web.places import waiting
-=======
 from webapp.web.openapi import documented
-from webapp.web.places import Place, stream_place
->>>>>>> bae539a3a0dd0ed3838bd14de51de04623e6a128
+from webapp.web.places import waiting
 
 v1 = Blueprint("v1", __name__, url_prefix="/v1")
 

@@ -36,7 +36,6 @@ class Vendor:
     is_gateway: bool = False
     builtin: bool = False
     hidden: bool = False
-    is_gateway: bool = False
 
     @property
     def host(self) -> str:
