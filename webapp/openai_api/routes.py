@@ -19,7 +19,7 @@ from webapp.openai_api.failures import failure_response
 from webapp.openai_api.names import described, find_named_model, list_described, qualified
 from webapp.openai_api.relay import Client, ClientGoneError, Errand
 from webapp.openai_api.schema import RequestError, read_chat, read_object, unsupported
-from webapp.openai_api.shapes import FAILURES, Chat, Completion, Embedding, Embeddings, Entries, Entry
+from webapp.openai_api.shapes import FAILURES, Chat, Completion, Entries, Entry, Texts, Vectors
 from webapp.openai_api.stream import StreamedAnswer
 from webapp.openai_api.translation import chat_request
 from webapp.upstream.brake import Brake
@@ -78,7 +78,7 @@ def create_chat_completion() -> Response:
 
 
 @v1.post("/embeddings")
-@documented({200: Embeddings}, body=Embedding, refusals=FAILURES, is_open=True)
+@documented({200: Vectors}, body=Texts, refusals=FAILURES, is_open=True)
 def create_embeddings() -> Response:
     """Pass texts on to a model that turns them into vectors."""
     fields = read_object(request.get_data())
