@@ -46,7 +46,7 @@ models_api = Blueprint("models_api", __name__, url_prefix="/api")
 
 
 @models_api.get("/models")
-@documented({200: Found}, query=Search)
+@documented({200: Found}, query=Search, refusals=(404,))
 def list_models() -> Response:
     """Search the models of the providers that are switched on."""
     asked = read_query(Search)

@@ -18,7 +18,7 @@ from webapp.openai_api.client import Client
 from webapp.openai_api.failures import failure_response
 from webapp.openai_api.names import Seat, described, find_named_model, find_seat, list_described
 from webapp.openai_api.schema import RequestError, read_chat, read_object, unsupported
-from webapp.openai_api.shapes import FAILURES, Chat, Completion, Embedding, Embeddings, Entries, Entry
+from webapp.openai_api.shapes import FAILURES, Chat, Completion, Entries, Entry, Texts, Vectors
 from webapp.openai_api.stream import Streamed, handed_over, told_here
 from webapp.openai_api.timing import TimedCall
 from webapp.openai_api.translation import chat_request
@@ -90,7 +90,7 @@ def create_chat_completion() -> Response:
 
 
 @v1.post("/embeddings")
-@documented({200: Embeddings}, body=Embedding, refusals=FAILURES, is_open=True)
+@documented({200: Vectors}, body=Texts, refusals=FAILURES, is_open=True)
 def create_embeddings() -> Response:
     """Pass texts on to a model that turns them into vectors."""
     fields = read_object(request.get_data())

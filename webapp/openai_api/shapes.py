@@ -72,13 +72,37 @@ class Completion(TypedDict):
     usage: dict[str, Any] | None
 
 
-class Embedding(TypedDict):
+class _Texts(TypedDict):
+    model: ModelName
+    input: Annotated[str, About(least=1)] | Annotated[list[Any], About("Texts, or arrays of tokens", least=1)]
+
+
+class Texts(_Texts, total=False):
     """Texts for a model that turns them into vectors; all of OpenAI's parameters are taken."""
 
-    model: ModelName
+    encoding_format: Literal["float", "base64"] | None
+    dimensions: Count
 
 
-class Embeddings(TypedDict):
-    """The provider's answer."""
+class Vector(TypedDict):
+    """What became of one text."""
 
+    object: str
+    index: int
+    embedding: list[float] | str | None
+
+
+class EmbeddingUsage(TypedDict):
+    """What the provider counted."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class Vectors(TypedDict):
+    """All vectors, in the order of the texts."""
+
+    object: Literal["list"]
+    data: list[Vector]
     model: str
+    usage: EmbeddingUsage

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webapp.upstream.classify import error_from
+from webapp.upstream.classify import error_from, error_from_transport
 from webapp.upstream.failures import CATEGORIES
 from webapp.upstream.target import Target
 
-CASES = [json.loads(line) for line in (Path(__file__).parent / "errors.jsonl").read_text("utf-8").splitlines()]
+HERE = Path(__file__).parent
+CASES = [json.loads(line) for line in (HERE / "errors.jsonl").read_text("utf-8").split("\n") if line]
+FAULTS = [json.loads(line) for line in (HERE / "faults.jsonl").read_text("utf-8").split("\n") if line]
 WORDS = (
     "error errors message msg code type detail details status success base_resp status_code status_msg metadata raw"
     " retryDelay retry_after loc param n_ctx object data choices"
@@ -42,6 +44,17 @@ def test_an_error_of_a_family_is_understood(case: dict[str, Any]) -> None:
         "action": error.action,
     }
     assert {name: found.get(name) for name in case["expect"]} == case["expect"]
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case["fault"][:60]) for case in FAULTS])
+def test_a_fault_of_the_connection_is_understood_whoever_words_it(case: dict[str, Any]) -> None:
+    assert error_from_transport(case["fault"], case["phase"]).category == case["category"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "LocalHost", "[::1]"])
+def test_inside_a_container_the_machine_itself_has_another_name(host: str) -> None:
+    error = error_from_transport("Connection refused", "connect", f"http://{host}:11434/v1", in_container=True)
+    assert error.details["suggest"] == "http://host.docker.internal:11434/v1"
 
 
 @settings(deadline=None)

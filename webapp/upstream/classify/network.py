@@ -13,35 +13,39 @@ RULES: Final = tuple(
     (category, re.compile(pattern), action)
     for category, pattern, action in (
         ("network_cors", r"failed to fetch|networkerror when|^load failed|mixed content|\bcors\b", None),
-        ("auth_missing", r"illegal header|codec can't encode|invalid header value|non-latin|latin-1", None),
+        (
+            "auth_missing",
+            r"illegal header|codec can't encode|invalid (?:header value|character in header)|non-latin|latin-1",
+            None,
+        ),
         (
             "wrong_path",
-            r"missing an? '?http|no scheme|unsupported protocol|unknown url type|invalid url|redirect",
+            r"missing an? '?http|no scheme|unsupported protocol|unknown url type|invalid url|parse url|redirect",
             None,
         ),
         ("blocked_address", r"blocked address|address is not allowed", None),
         ("network_tls", r"wrong version number|wrong_version_number|record layer failure|http_request", "fix_base_url"),
         (
             "network_tls",
-            r"certificat|cert_|_cert\b|self.signed|\bssl\b|sslerror|\btls\b|handshake|unable_to_verify",
+            r"certificat|cert_|_cert\b|self.signed|\bssl\b|sslerror|\btls\b|handshake|unable_to_verify|\beproto\b",
             None,
         ),
         ("network_refused", r"refused", None),
         (
             "network_dns",
             r"getaddrinfo|gaierror|enotfound|eai_again|name or service|nodename|name resolution|no address associated"
-            r"|\bdns\b",
+            r"|\bdns\b|(?:could not|failed to) resolve|nameresolution|name_not_resolved",
             None,
         ),
         (
             "network_timeout",
-            r"connect(?:ion)? ?time|connecttimeout|etimedout|no route to host|unreachable|hostunreach",
+            r"connect(?:ion)?[ _]?time|connecttimeout|etimedout|no route to host|unreachable|hostunreach",
             None,
         ),
         (
             "stream_cut",
             r"peer closed|incomplete|connection ?reset|econnreset|broken ?pipe|closed connection|disconnected|hang up"
-            r"|connection ?aborted|unexpected eof|premature|terminated",
+            r"|\baborted|unexpected eof|premature|terminated",
             None,
         ),
         ("timeout", r"time[d ]?[ -]?out", "raise_timeout"),
@@ -84,4 +88,5 @@ def _explain_container(error: UpstreamError, base_url: str) -> None:
         error.action = "server_bind"
         return
     error.action = "fix_base_url"
-    error.details["suggest"] = base_url.replace(host, "host.docker.internal", 1)
+    written = f"[{host}]" if ":" in host else host
+    error.details["suggest"] = re.sub(re.escape(written), "host.docker.internal", base_url, count=1, flags=re.I)
