@@ -36,7 +36,7 @@ def entry_id(row: dict[str, Any]) -> str | None:
         value = row.get(key)
         if isinstance(value, str) and value:
             return value
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
     return None
 
