@@ -4,6 +4,7 @@ Ids behind "kind by id" are names of real models or close to them.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ def test_an_entry_too_deep_to_be_written_again_stays_as_it_is() -> None:
     body = b'[{"id":"a","meta":' + b'{"a":' * 300 + b"1" + b"}" * 300 + b',"icon":"' + b"x" * 2_000 + b'"}]'
     assert slimmed([body]) == body
     assert [info.id for info in read_list(body, target_for("custom")).models] == ["a"]
+
+
+@pytest.mark.parametrize("wrap", [lambda item: [{"error": item}], lambda item: {"success": False, "errors": [item]}])
+def test_a_long_error_in_an_array_is_no_ballast(wrap: Callable[[object], object]) -> None:
+    item = {"code": 400, "message": "API key not valid. Please pass a valid API key.", "details": ["x" * 1_500]}
+    found = read_list(slimmed([json.dumps(wrap(item)).encode()]), target_for("custom"))
+    assert found.error is not None
+    assert found.error.category == "auth_invalid"
 
 
 @settings(deadline=None, max_examples=300)
