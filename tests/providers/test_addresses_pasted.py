@@ -106,6 +106,7 @@ def test_a_list_of_its_own_belongs_to_the_vendors_own_address(
         ("nvapi-x", "openai", "https://api.openai.com/v1", "NVIDIA"),
         ("sk-kimi-x", "moonshot", "https://api.moonshot.ai/v1", "Kimi Code"),
         ("sk-x", "openai", "https://api.openai.com/v1", None),
+        ("sk-cp-x", "custom", "https://api.minimaxi.com/v1", None),
         ("sk-x", "custom", "", None),
     ],
 )
