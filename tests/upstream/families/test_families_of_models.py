@@ -48,19 +48,19 @@ def test_a_list_of_a_family_is_read(case: dict[str, Any]) -> None:
     assert {name: about[name] for name in expect} == expect
 
 
-@pytest.mark.parametrize("case", PARAMS)
-def test_a_list_without_its_ballast_says_the_same(case: dict[str, Any]) -> None:
-    body = case["body"]
-    if isinstance(body, str):
-        return
-    heavy = json.loads(json.dumps(body))
-    for rows in heavy.values() if isinstance(heavy, dict) else [heavy]:
-        for row in rows if isinstance(rows, list) else []:
-            if isinstance(row, dict) and row:
-                row["icon"] = "x" * 3_000
-    target = target_for(case["vendor"])
-    slim = read_list(slimmed([json.dumps(heavy).encode()]), target, case.get("asked"))
-    assert slim.models == read_list(json.dumps(body).encode(), target, case.get("asked")).models
+def test_a_list_without_its_ballast_says_the_same() -> None:
+    for case in CASES:
+        body = case["body"]
+        if isinstance(body, str):
+            continue
+        heavy = json.loads(json.dumps(body))
+        for rows in heavy.values() if isinstance(heavy, dict) else [heavy]:
+            for row in rows if isinstance(rows, list) else []:
+                if isinstance(row, dict) and row:
+                    row["icon"] = "x" * 3_000
+        target = target_for(case["vendor"])
+        slim = read_list(slimmed([json.dumps(heavy).encode()]), target, case.get("asked"))
+        assert slim.models == read_list(json.dumps(body).encode(), target, case.get("asked")).models, case
 
 
 def test_an_entry_too_deep_to_be_written_again_stays_as_it_is() -> None:
