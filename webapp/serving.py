@@ -62,6 +62,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "timeout": 60,
             "graceful_timeout": 10,
             "keepalive": 5,
+            "limit_request_line": 8190,  # the most there is: ids of models are part of addresses
             "control_socket_disable": True,
             "loglevel": "warning",
             "logger_class": Lines,

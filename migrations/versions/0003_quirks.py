@@ -39,7 +39,11 @@ def downgrade() -> None:
 
 def _facts(row: Any) -> dict[str, Any]:
     """What was known until now came from the catalogue for the models to begin with, else from the provider."""
-    known = {"context_length": row.context_length, "max_output_tokens": row.max_output_tokens, **row.capabilities}
+    known = {
+        "context_length": row.context_length,
+        "max_output_tokens": row.max_output_tokens,
+        **(row.capabilities or {}),
+    }
     known = {name: value for name, value in known.items() if value is not None}
     source = "catalogue" if row.source == "seed" else "provider"
     return {source: {"at": clock.now().isoformat(), **known}} if known else {}

@@ -63,7 +63,7 @@ def test_the_right_address_is_found_from_the_form_and_the_typed_key_stays(
         page.get_by_role("button", name="Find the right address").click()
         page.get_by_label("Open this address").check()
         page.get_by_role("button", name="Find the right address").click()
-        found = page.locator("#draft-check")
+        found = page.locator("#form-search")
         expect(found.locator("li.done")).to_contain_text("/mount/odd/path/v1")
         found.get_by_role("button", name="Use this address").click()
         expect(page.get_by_label("Base URL")).to_have_value(f"{far_end.root}/mount/odd/path/v1")

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx2
 import pytest
 from flask import Flask
 
 from tests import far_end_lists
+from tests.conftest import Server
 from tests.far_end import FarEnd
 from tests.models.test_refresh import ODD_IDS
 from tests.program import Program, program
@@ -162,3 +165,15 @@ def test_members_change_only_models_of_their_own_providers(
     assert member.post("/api/models/discover", {"provider_id": other}).status_code == 404
     assert member.post("/api/models/test", {"provider_id": other, "model": "x"}).status_code == 404
     assert member.get(f"/api/models?provider={other}").status_code == 404
+
+
+def test_long_and_odd_ids_reach_a_serving_process(
+    manager: Program, add_provider: Add, serve: Callable[..., Server], data_dir: Path
+) -> None:
+    provider, server = add_provider("http://127.0.0.1:9/v1"), serve(data_dir)
+    for model_id in ("x" * 2_000, "a b/" * 500, "模型/" * 300, "//../a?b#c%2F"):
+        assert manager.post(at(provider), {"model_id": model_id}).status_code == 201
+        url = server.url + at(provider, model_id)
+        changed = httpx2.patch(url, json={"display_name": "Odd"}, headers=manager.headers)
+        assert (changed.status_code, changed.json()["model_id"]) == (200, model_id), changed.text
+        assert httpx2.delete(url, headers=manager.headers).status_code == 204

@@ -130,6 +130,19 @@ def test_a_refused_key_is_tried_at_the_sibling_only_after_a_click(
     assert key_of(app, row) == KEY
 
 
+def test_the_key_of_a_form_goes_to_the_sibling_that_was_agreed_to(
+    admin: Person, twins: tuple[FarEnd, FarEnd], form: Callable[..., Form]
+) -> None:
+    first, second = twins
+    sibling = f"http://localhost:{second.port}/v1"
+    typed = form(base_url=first.base_url, allow_private="y", model="ok")
+    page = admin.post("/providers/address-searches", typed | {"address": sibling}, htmx=True).text
+    assert f'name="address" value="{sibling}"' in page
+    assert f"Bearer {KEY}" in {call.headers["authorization"] for call in second.calls}
+    assert first.calls == []
+    assert admin.post("/providers/address-searches", typed | {"address": f"{sibling}/x"}).status_code == 409
+
+
 def test_a_stored_key_goes_to_no_address_that_is_only_asked_for(
     admin: Person, create: Callable[..., int], stored: Callable[[int], Provider], far_end: FarEnd
 ) -> None:

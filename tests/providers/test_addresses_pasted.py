@@ -59,6 +59,16 @@ def test_a_pasted_key_outlives_an_error_in_the_form(
     assert key_of(app, stored(int(saved.headers["Location"].rpartition("/")[2]))) == KEY
 
 
+def test_using_another_address_keeps_all_that_was_pasted(admin: Person, form: Callable[..., Form]) -> None:
+    typed = form(base_url=CURL.format(key=KEY), api_key="", address="https://api.example.com/anthropic/v1")
+    response = admin.post("/providers/drafts", typed, htmx=True)
+    assert (response.headers["HX-Retarget"], response.headers["HX-Reswap"]) == ("#provider-form", "outerHTML")
+    page = response.text
+    assert kept(page)
+    for field in ('value="https://api.example.com/anthropic/v1"', 'value="header" checked', 'value="X-Team"'):
+        assert field in page
+
+
 @pytest.mark.parametrize("vendor", ["github", "perplexity", "zai"])
 def test_the_hint_says_where_the_list_comes_from(admin: Person, vendor: str) -> None:
     page = admin.get(f"/providers/new?vendor={vendor}").text
@@ -96,6 +106,7 @@ def test_a_list_of_its_own_belongs_to_the_vendors_own_address(
         ("nvapi-x", "openai", "https://api.openai.com/v1", "NVIDIA"),
         ("sk-kimi-x", "moonshot", "https://api.moonshot.ai/v1", "Kimi Code"),
         ("sk-x", "openai", "https://api.openai.com/v1", None),
+        ("sk-cp-x", "custom", "https://api.minimaxi.com/v1", None),
         ("sk-x", "custom", "", None),
     ],
 )

@@ -76,7 +76,8 @@ def test_what_was_not_sent_cannot_be_repaired(repair: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "drop", "drop model", "drop a b", "drop \u00e9", "drop  temperature", "cap max_tokens many",
-     "role system developer", "rename max_tokens", "map a b", "forget temperature", "drop " + "x" * 65],
+     "role system developer", "rename max_tokens", "rename max_tokens model", "map a b",
+     "forget temperature", "drop " + "x" * 65],
 )  # fmt: skip
 def test_a_text_that_is_no_word_is_told_apart(text: str) -> None:
     assert not is_word(text)

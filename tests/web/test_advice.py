@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any, get_args
 from xml.etree import ElementTree
 
@@ -10,6 +11,7 @@ from flask import Flask, render_template_string
 from flask_babel import force_locale
 
 from tests.upstream.corpus_cases import Case, cases
+from webapp.core import clock
 from webapp.core.paths import STATIC, TEMPLATES
 from webapp.providers.failure import failure_record, own_failure
 from webapp.upstream import failures
@@ -129,6 +131,26 @@ def test_a_wait_that_the_provider_named_comes_first_and_is_never_too_short(secon
     assert advice.steps[0] == f"Wait {text}: the provider asked for that."
 
 
+def test_a_long_wait_is_told_by_the_clock_and_ends() -> None:
+    found = failure("quota_window", retry_after_seconds=7200)
+    soon = advise(found, provider="Qwen", at=clock.now()).steps[0]
+    assert re.fullmatch(r"Wait 2 h, until .*\d:\d\d.*: the provider asked for that\.", soon)
+    over = advise(found, provider="Qwen", at=clock.now() - timedelta(hours=3)).steps[0]
+    assert over == "Try again: the wait that the provider asked for is over."
+    named = failure("quota_window", details={"reset_at": "2026-11-20 15:30:00"})
+    assert "2026-11-20 15:30:00" in advise(named, provider="Qwen").steps[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "command"),
+    [("qwen3:8b", "ollama pull qwen3:8b"), ("x; rm -rf ~", ""), ("$(id)", ""), ("-h", ""), ("a\nb", ""), (None, "")],
+)
+def test_a_command_holds_only_a_harmless_name(model: str | None, command: str) -> None:
+    found = failure("model_not_found", action="pull_model")
+    assert advise(found, provider="Ollama", model=model).command == command
+    assert advise(failure("model_not_found"), provider="Ollama", model=model).command == ""
+
+
 def test_localhost_brings_up_the_container() -> None:
     for host in ("localhost:11434", "127.0.0.1", "[::1]:8080"):
         steps = advise(failure("network_refused"), provider="Ollama", host=host).steps
@@ -164,7 +186,8 @@ def test_the_language_is_that_of_the_reader() -> None:
 
 def test_a_notice_holds_everything_and_escapes_it() -> None:
     exchange = Exchange(request=f"POST / HTTP/1.1\n\n{HOSTILE}", response=HOSTILE)
-    notice = draw(failure("auth_invalid", message=HOSTILE, code=HOSTILE, exchange=exchange), HOSTILE, "a button")
+    found = failure("auth_invalid", status=401, message=HOSTILE, code=HOSTILE, exchange=exchange)
+    notice = draw(found, HOSTILE, "a button")
     assert {"id": "failure-7", "role": "alert"}.items() <= notice.attrib.items()
     assert notice.find(".//img") is None
     assert notice.findtext("ol/li") == f"Copy the key again at {HOSTILE} and replace it here."

@@ -63,6 +63,10 @@ class KeyRing:
         sealed = AESGCM(envelope_key).encrypt(inner, secret.reveal().encode(), aad)
         return f"v1.{key_id}.{base64.b64encode(outer + wrapped + inner + sealed).decode()}"
 
+    def has_key_of(self, sealed: str) -> bool:
+        """Tell, without opening anything, whether the master key that sealed this is at hand."""
+        return sealed.partition(".")[2].partition(".")[0] in self.keys
+
     def open(self, sealed: str, context: str) -> Secret:
         """Decrypt what `seal` made for the same context; raise CryptoError for anything else."""
         version, _, rest = sealed.partition(".")

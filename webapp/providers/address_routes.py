@@ -48,11 +48,15 @@ def create_draft() -> Response:
     provider = _own_provider()
     form = _draft_form(provider)
     form.base_url.data = request.form.get("address", "")
-    if not wants_fragment():
-        return form_again(form, provider, 200)
-    if not form.is_key_typed:
-        form.keep_key(g.user.id)
-    return fragment("providers/_base_url.html", form=form)
+    if wants_fragment() and not form.pasted.is_more_than_an_address:
+        if not form.is_key_typed:
+            form.keep_key(g.user.id)
+        return fragment("providers/_base_url.html", form=form)
+    form.is_key_typed = False  # all fields are drawn anew
+    response = form_again(form, provider, 200)
+    if wants_fragment():
+        response.headers["HX-Reswap"] = "outerHTML"
+    return response
 
 
 @addresses.post("/providers/address-searches")

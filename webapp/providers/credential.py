@@ -28,6 +28,10 @@ class Credential(Record):
     hint: Mapped[str] = mapped_column(Text)
     saved_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
 
+    def may_open(self, origin: str) -> bool:
+        """Tell, without opening it, whether the key is there for calls to `origin`."""
+        return self.origin == origin and runtime().key_ring.has_key_of(self.sealed)
+
     def open(self, owner_id: int | None, origin: str) -> Secret:
         """Return the key for calls to `origin`; raise CryptoError when it was saved for another owner or origin."""
         return runtime().key_ring.open(self.sealed, self._context(owner_id, origin))

@@ -43,5 +43,5 @@ def overview(session: Session, user: User, tab: str, query: str) -> Overview:
 
 
 def needs_attention(provider: Provider, check: Check | None) -> bool:
-    """Whether an enabled provider failed its newest test."""
-    return provider.is_enabled and check is not None and check.status == BAD
+    """Whether an enabled provider failed its newest test, or its key cannot be read."""
+    return provider.is_enabled and (provider.is_key_unreadable or (check is not None and check.status == BAD))

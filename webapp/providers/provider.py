@@ -83,6 +83,11 @@ class Provider(Record):
         return self.auth_style != AuthStyle.NONE and not self.credential and not self.environment_key
 
     @property
+    def is_key_unreadable(self) -> bool:
+        """Whether the stored key cannot open: its master key is gone, or it was saved for another address."""
+        return self.credential is not None and not self.credential.may_open(origin(self.base_url))
+
+    @property
     def is_usable(self) -> bool:
         """Whether a chat may be sent to it."""
         return self.is_enabled and not self.needs_key

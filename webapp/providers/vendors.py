@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from webapp.upstream.classify.vendors import vendor_at
+
 # How the keys of vendors without a template begin: prefix -> name and domain.
 OTHER_KEYS = {
     "hf_": ("Hugging Face", "huggingface.co"),
@@ -74,7 +76,8 @@ def maker_of_key(key: str, vendor_id: str, base_url: str) -> str | None:
     for template in vendors().values():
         if template.key_prefix and key.startswith(template.key_prefix):
             domain = ".".join((urlsplit(template.base_url).hostname or "").split(".")[-2:])
-            return None if template.id == vendor_id or _is_under(host, domain) else template.name
+            is_own = _is_under(host, domain) or vendor_at(base_url) == template.id  # also in its other regions
+            return None if template.id == vendor_id or is_own else template.name
     others = (
         name for prefix, (name, domain) in OTHER_KEYS.items() if key.startswith(prefix) and not _is_under(host, domain)
     )

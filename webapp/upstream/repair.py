@@ -36,7 +36,8 @@ def mended(
     """
     request, _ = mend(request, target.quirks.get(request.model, ()), added)
     words: list[str] = []
-    for refusals in range(MOST_REFUSALS + 1):
+    refusals = 0
+    while True:
         try:
             return send(request), {"repair": words, "refusals": refusals} if words else {}
         except UpstreamError as error:
@@ -45,7 +46,7 @@ def mended(
             if not applied or refusals == MOST_REFUSALS:
                 raise
             words += applied
-    raise AssertionError
+            refusals += 1
 
 
 def words_of(repair: object) -> list[str]:
@@ -66,7 +67,14 @@ def is_word(text: str) -> bool:
     verb, *rest = text.split(" ")
     if len(rest) != LENGTHS.get(verb) or rest[0] in NEEDED or not all(NAME.fullmatch(part) for part in rest):
         return False
-    return rest[1].isdecimal() if verb == "cap" else rest[1] in ROLES if verb == "role" else True
+    match verb:
+        case "cap":
+            return rest[1].isdecimal()
+        case "role":
+            return rest[1] in ROLES
+        case "rename":
+            return rest[1] not in NEEDED
+    return True
 
 
 def mend(

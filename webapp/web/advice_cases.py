@@ -23,7 +23,7 @@ CASES = {
         _("The server found no key: it looks for it in the header x-api-key, as the Anthropic protocol has it."),
         _("Set the protocol of %(provider)s to Anthropic."),
         _("If the server offers both protocols, choose the address that belongs to the one you want."),
-        action="edit_address",
+        action="edit_provider",
     ),
     ("auth_missing", "open_link"): entry(
         _("The server is not signed in to its cloud"),
@@ -36,7 +36,7 @@ CASES = {
         _("A header for the gateway is missing"),
         _("The gateway before %(provider)s asks for a key of its own, beside the provider’s key."),
         _("Add the header that it names under the extra headers; for Cloudflare: cf-aig-authorization."),
-        action="edit_key",
+        action="edit_provider",
     ),
     ("auth_missing", "own"): entry(
         _("The saved key does not open"),

@@ -6,8 +6,9 @@ from flask_babel import lazy_gettext as _
 
 # What a page can offer as a button; `open_key_page` links to the provider's account.
 Action = Literal[
-    "edit_key", "edit_address", "open_address", "open_key_page", "retry", "pick_model", "refresh_models", "continue"
-]
+    "edit_key", "edit_address", "edit_provider", "open_address", "open_key_page",
+    "retry", "pick_model", "refresh_models", "continue",
+]  # fmt: skip
 
 
 class Entry(NamedTuple):

@@ -152,6 +152,7 @@ TEXTS = {
         _("Read the provider’s own words: they usually name the place."),
         _("Check the protocol, the address and the extra headers of %(provider)s."),
         OTHER_MODEL,
+        action="edit_provider",
     ),
     "blocked": entry(
         _("A firewall answered instead of %(provider)s"),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
+from flask_babel import gettext
 
 from webapp.web.security import csrf
 
@@ -45,13 +46,13 @@ def install_guard(app: Flask, load_user: Callable[[], Any]) -> None:
         if request.path.startswith(API_PATH) and not g.get("is_token_request"):
             csrf.protect()  # a browser's cookie needs the token; a program's bearer token is proof enough
         if getattr(view, "is_admin_only", False) and not g.user.is_admin:
-            abort(403, "Only an admin can do this.")
+            abort(403, gettext("Only an admin can do this."))
         return None
 
 
 def _ask_to_sign_in() -> Response:
     if request.path.startswith((API_PATH, "/v1/")):
-        abort(401, "Send a valid token: Authorization: Bearer jf_…")
+        abort(401, gettext("Send a valid token: %(header)s", header="Authorization: Bearer jf_…"))
     here = request.full_path.rstrip("?") if request.method == "GET" and "HX-Request" not in request.headers else None
     login = url_for("accounts.new_session", next=here)
     if "HX-Request" in request.headers:

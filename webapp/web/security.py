@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, abort, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
+from flask_babel import gettext
 from flask_wtf.csrf import CSRFProtect
 
 from webapp.core.config import Settings
@@ -72,9 +73,9 @@ def install_security(app: Flask, settings: Settings) -> None:
     @app.before_request
     def refuse_strangers() -> None:
         if not is_known_host(request.host, known_hosts):
-            abort(400, "This host name is not known here. Name it in JACKFIELD_TRUSTED_HOSTS.")
+            abort(400, gettext("This host name is not known here. Name it in JACKFIELD_TRUSTED_HOSTS."))
         if request.method not in SAFE_METHODS and request.headers.get("Sec-Fetch-Site") == "cross-site":
-            abort(403, "This request came from another site.")
+            abort(403, gettext("This request came from another site."))
         form = request.get_data() if request.mimetype == "application/x-www-form-urlencoded" else b""
         # A body without a length is cut at the limit without a word, so one that reaches it is too large.
         if len(form) >= MAX_BODY_BYTES or form.count(b"&") >= MAX_FIELDS:

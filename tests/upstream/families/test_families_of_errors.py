@@ -46,7 +46,7 @@ def test_an_error_of_a_family_is_understood(case: dict[str, Any]) -> None:
     assert {name: found.get(name) for name in case["expect"]} == case["expect"]
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=case["fault"][:60]) for case in FAULTS])
+@pytest.mark.parametrize("case", [pytest.param(case, id=f"{n}-{case['category']}") for n, case in enumerate(FAULTS)])
 def test_a_fault_of_the_connection_is_understood_whoever_words_it(case: dict[str, Any]) -> None:
     assert error_from_transport(case["fault"], case["phase"]).category == case["category"]
 

@@ -62,6 +62,14 @@ def test_one_chunk_may_be_huge() -> None:
         assert (len(reply.text), reply.complete) == (750_000, True)
 
 
+@pytest.mark.parametrize("delta", [{}, {"role": "assistant", "content": ""}, {"content": None}, {"reasoning": ""}])
+def test_an_empty_delta_is_a_sign_of_life_but_no_progress(delta: dict[str, Any]) -> None:
+    decoder = DIALECTS["openai"].decoder(target_for("custom"))
+    for _ in range(3):
+        decoder.feed(b": ka\n\ndata: " + json.dumps({"choices": [{"delta": delta}]}).encode() + b"\n\n")
+    assert decoder.progress == 0
+
+
 def test_quotation_marks_without_end_cost_no_more_than_their_length() -> None:
     decoder = DIALECTS["openai"].decoder(target_for("custom"))
     decoder.feed(b'data: {"NaN": "' + b'\\"' * 400_000 + b"}\n\n")

@@ -60,7 +60,8 @@ def error_from(
     """
     headers = {name.lower(): value for name, value in headers.items()}
     read = read_error_body(body)
-    category, changes = _category(status, headers, read, vendor_of(target), kind)
+    told = 200 if 200 <= status < 300 else status
+    category, changes = _category(told, headers, read, vendor_of(target), kind)
     known = {name: changes.pop(name) for name in ("retryable", "key_ok", "action") if name in changes}
     if siblings := changes.get("siblings"):
         changes["siblings"] = [address for address in siblings if address != target.base_url]

@@ -68,12 +68,13 @@ def is_error(body: dict[str, Any]) -> bool:
 
 
 def _is_flat(body: dict[str, Any]) -> bool:
-    """Tell whether a body is {detail}, {errors}, {code, msg} or {message, code or type}: errors without a wrapper."""
+    """Tell whether a body is {detail}, {errors}, {code, msg} or {type: …error, message}: errors without a wrapper."""
     if body.get("detail") or body.get("errors"):
         return True
-    code = body.get("code") or body.get("type")
-    told = body.get("message") or body.get("msg")
-    return isinstance(told, str) and bool(code) and str(code).lower() not in SUCCESS
+    code, told = body.get("code"), body.get("message") or body.get("msg")
+    if not isinstance(told, str) or not {str(code).lower(), told.lower()}.isdisjoint(SUCCESS):
+        return False
+    return bool(code) or "error" in as_text(body.get("type"))
 
 
 def flattened(value: object, depth: int = 0) -> dict[str, Any]:

@@ -168,7 +168,7 @@ RULES: Final = (
         r"high (?:traffic|demand|load)|at capacity|capacity exceeded|no slots? available|queue is full",
         r"temporarily unavailable|负载|繁忙|过载|访问量过大",
     ),
-    rule("blocked", r"^error code: 10\d\d"),
+    rule("blocked", r"^error code: 10(?!15)\d\d"),
     rule("network_cors", r"\A\Z", statuses="403", vendors="ollama"),
     rule("permission", r"invalid host header", key_ok=None, action="allow_host"),
     rule(
@@ -221,6 +221,7 @@ RULES: Final = (
         r"model[_ ]not[_ ](?:found|exist|supported|available)|no such model|unknown[_ ]model|invalid model",
         r"models?\b.{0,120}\b(?:does not exist|doesn't exist|not found|not exist|is not available|was not found)",
         r"model.{0,200}(?:is not supported by any provider|has been (?:decommissioned|deprecated|retired|removed))",
+        r"model ['\"`]?[\w./:@-]+['\"`]? is not (?:supported|allowed|valid)|(?:requested|this) model is not supported",
         r"unable to access (?:the )?model|not a valid model|is not found for api version",
         r"inaccessible, and/or not deployed|non-serverless model",
         r"deploymentnotfound|deployment for this resource does not exist|not found for account|not found the model",

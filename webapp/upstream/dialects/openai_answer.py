@@ -136,6 +136,8 @@ class OpenAIAnswer(AnswerDecoder):
             pieces.append(Piece("refusal", text))
 
     def _content(self, text: str, pieces: list[Piece]) -> None:
+        if not text:  # a sign of life, no progress
+            return
         if self._tags.is_open_text:
             self._say(text, pieces)
             return

@@ -14,7 +14,7 @@ def find_rows(body: object, asked_id: str | None = None) -> list[Any] | None:
     """Return the entries (objects or names), or None if the body is an error or no list at all."""
     if isinstance(body, list):
         first = as_dict(body[0]) if body else {}
-        return None if "error" in first and entry_id(first) is None else body
+        return None if first.get("error") and entry_id(first) is None else body
     if not isinstance(body, dict):
         return None
     rows = _rows(body)
@@ -36,7 +36,7 @@ def entry_id(row: dict[str, Any]) -> str | None:
         value = row.get(key)
         if isinstance(value, str) and value:
             return value
-        if isinstance(value, int) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
     return None
 

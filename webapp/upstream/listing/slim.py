@@ -20,7 +20,7 @@ DEEPEST: Final = 3  # arrays and objects around an entry
 NEXT_BRACKET: Final = re.compile(rb'(?:[^{}\[\]"]++|"(?:[^"\\]++|\\.)*+")*+([{}\[\]])', re.DOTALL)
 # What the readers of this package look at in an entry.
 READ: Final = frozenset(
-    {*ID_KEYS, *NAME_KEYS, *FLAG_NAMES, *CONTEXT_NAMES, *OUTPUT_NAMES}
+    {"error", "message", "code", *ID_KEYS, *NAME_KEYS, *FLAG_NAMES, *CONTEXT_NAMES, *OUTPUT_NAMES}
     | set(
         "active arch architecture arena capabilities context_length default_generation_settings deprecated"
         " deprecation details endpoints expiration_date family features info inputModalities input_modalities"
