@@ -1,5 +1,8 @@
 """create_app(): wires settings, database, checks, features and error pages together."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -22,11 +25,19 @@ from webapp.web.requests import install_request_log
 from webapp.web.security import install_security
 
 
+class App(Flask):
+    """Flask, without the look at every function whether it is a coroutine: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """Make the WSGI application: the database is brought up to date, the keys are checked, jobs may start."""
     settings = settings or Settings.from_environment()
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    app = Flask("webapp", template_folder=str(TEMPLATES), static_folder=str(STATIC))
+    app = App("webapp", template_folder=str(TEMPLATES), static_folder=str(STATIC))
     app.secret_key = (
         settings.secret_key.reveal()
         if settings.secret_key

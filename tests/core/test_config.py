@@ -10,7 +10,7 @@ from webapp.core.errors import ConfigError
 
 def test_an_empty_environment_gives_the_defaults() -> None:
     settings = Settings.from_environment({})
-    assert (settings.host, settings.port, settings.threads, settings.proxy_hops) == ("127.0.0.1", 8000, 320, 0)
+    assert (settings.host, settings.port, settings.threads, settings.proxy_hops) == ("127.0.0.1", 8000, 1024, 0)
     assert settings.sqlalchemy_url.startswith("sqlite:////")
     assert settings.trusted_hosts == frozenset()
     assert settings.secret_key is None

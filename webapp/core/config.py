@@ -24,7 +24,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     database_url: str = field(default="", repr=False)  # may hold a password
-    threads: int = 320
+    threads: int = 1024
     trusted_hosts: frozenset[str] = frozenset()
     proxy_hops: int = 0
     allowed_private: frozenset[tuple[str, int]] = frozenset()
@@ -43,7 +43,7 @@ class Settings:
             host=env.get("JACKFIELD_HOST") or "127.0.0.1",
             port=_number(env, "JACKFIELD_PORT", 8000, 1, 65535),
             database_url=env.get("JACKFIELD_DATABASE_URL", ""),
-            threads=_number(env, "JACKFIELD_THREADS", 320, 16, 4096),
+            threads=_number(env, "JACKFIELD_THREADS", 1024, 16, 4096),
             trusted_hosts=frozenset(_host_names(env, "JACKFIELD_TRUSTED_HOSTS")),
             proxy_hops=_number(env, "JACKFIELD_PROXY_HOPS", 0, 0, 8),
             allowed_private=frozenset(_host_ports(env, "JACKFIELD_ALLOWED_PRIVATE")),

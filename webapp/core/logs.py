@@ -10,6 +10,7 @@ from webapp.core.redact import redact
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
+_encode = json.JSONEncoder(default=str, ensure_ascii=False).encode  # json.dumps would make one for each value
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
@@ -30,11 +31,9 @@ class LineFormatter(logging.Formatter):
         time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         if self.as_json:
             line = {"time": time, "level": record.levelname, "logger": record.name, "message": record.getMessage()}
-            return redact(_escaped(json.dumps(line | fields, default=str, ensure_ascii=False)))
+            return redact(_escaped(_encode(line | fields)))
         error = fields.pop("error", "")
-        details = " ".join(
-            f"{name}={json.dumps(value, default=str, ensure_ascii=False)}" for name, value in fields.items()
-        )
+        details = " ".join(f"{name}={_encode(value)}" for name, value in fields.items())
         lines = [f"{time} {record.levelname:<7} {record.getMessage()} {details}".rstrip()]
         lines += [f"  {line}" for line in error.splitlines()]
         return redact("\n".join(_escaped(line) for line in lines))

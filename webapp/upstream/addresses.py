@@ -1,5 +1,6 @@
 """Base addresses as people type them: repaired, refused, and read. No network; `httpx2.URL` is the only parser."""
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -57,6 +58,7 @@ def normalise(base_url: str) -> str:
     return f"{scheme}://{url.netloc.decode('ascii')}{_base_path(url.raw_path.decode('ascii'))}"
 
 
+@functools.lru_cache(maxsize=256)  # asked for every call; parsing a URL takes longer than opening a key
 def origin(url: str) -> str:
     """Return `scheme://host:port`, the port always written; nothing for no address. Stored keys are bound to it."""
     if not url:

@@ -30,6 +30,8 @@ def install_assets(app: Flask) -> None:
     def compress(response: Response) -> Response:
         if request.endpoint == "static" and "v" in request.args and response.status_code == 200:
             response.headers["Cache-Control"] = f"public, max-age={ONE_YEAR}, immutable"
+        if request.path.startswith("/v1/"):
+            return response  # programs do not ask for it, and it would cost each of their calls
         if response.mimetype not in COMPRESSED_TYPES or response.status_code not in (200, 422):
             return response
         response.vary.add("Accept-Encoding")
