@@ -1,6 +1,7 @@
 """Models as JSON for programs: what is known of them, what people say of them, and discovery."""
 
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,3 +178,21 @@ def test_long_and_odd_ids_reach_a_serving_process(
         changed = httpx2.patch(url, json={"display_name": "Odd"}, headers=manager.headers)
         assert (changed.status_code, changed.json()["model_id"]) == (200, model_id), changed.text
         assert httpx2.delete(url, headers=manager.headers).status_code == 204
+
+
+def test_many_who_add_the_same_model_at_once_add_it_once(app: Flask, manager: Program, add_provider: Add) -> None:
+    provider, begin = add_provider("http://127.0.0.1:9/v1"), threading.Barrier(6)
+    answers: list[int] = []
+
+    def add() -> None:
+        begin.wait(10)
+        answer = app.test_client().post(at(provider), json={"model_id": "same"}, headers=manager.headers)
+        answers.append(answer.status_code)
+
+    threads = [threading.Thread(target=add) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(answers) == [201, *[422] * 5]
+    assert len(manager.get(at(provider)).json) == 1

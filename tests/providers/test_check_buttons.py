@@ -14,7 +14,6 @@ from webapp.providers.check import Check
 from webapp.providers.provider import Provider
 
 Finished = Callable[..., Check]
-OTHERS = ["Test with slow", "Test with stall"]
 
 
 def notice_of(page: str) -> str:
@@ -39,7 +38,8 @@ def labels(notice: str) -> list[str]:
         ("503", ["Test again"]),
         ("html", ["Change the address"]),
         ("silent", ["Test again"]),
-        ("1308", ["Open the provider’s page", "Test with ok", *OTHERS, "Test again"]),
+        ("1308", ["Open the provider’s page", "Choose another model", "Test again"]),
+        ("1311", ["Test with ok", "Test with slow", "Test with stall"]),
     ],
 )
 def test_each_failure_of_a_test_has_its_buttons(
@@ -53,7 +53,7 @@ def test_each_failure_of_a_test_has_its_buttons(
 ) -> None:
     provider = add_provider(far_end.base_url, key=KEY)
     with app.app_context(), writing() as session:
-        session.get_one(Provider, provider).vendor_id = "zai" if model == "1308" else "deepseek"
+        session.get_one(Provider, provider).vendor_id = "zai" if model.startswith("13") else "deepseek"
     place = admin.post(f"/providers/{provider}/checks", {"model": model}).headers["Location"]
     finished(admin)
     page = admin.get(place).text
@@ -76,13 +76,24 @@ def test_the_buttons_of_a_notice_work(
         assert admin.get(address).status_code == 200
 
 
+def test_a_step_that_fails_like_the_one_above_says_just_that(
+    owner: Person, add_provider: Callable[..., int], far_end: FarEnd, finished: Finished
+) -> None:
+    provider = add_provider(far_end.base_url, key=KEY)
+    place = owner.post(f"/providers/{provider}/checks", {"model": "500"}).headers["Location"]
+    assert [rung["verdict"] for rung in finished(owner).rungs][-2:] == ["bad", "bad"]
+    page = owner.get(place).text
+    assert page.count('id="failure-') == 1
+    assert page.count("It failed in the same way as the step above.") == 1
+
+
 def test_nobody_gets_a_button_for_what_they_may_not_do(
     owner: Person, add_provider: Callable[..., int], far_end: FarEnd, finished: Finished
 ) -> None:
     provider = add_provider(far_end.base_url, key=KEY)
     place = owner.post(f"/providers/{provider}/checks", {"model": "401"}).headers["Location"]
     finished(owner)
-    assert labels(notice_of(owner.get(place).text)) == ["Test with ok", *OTHERS]
+    assert labels(notice_of(owner.get(place).text)) == ["Choose another model"]
 
 
 def test_a_key_that_cannot_be_read_is_told_before_it_is_used(

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.real.litellm_proxy import CACHE
+from tests.real.environments import CACHE
 from tests.real.processes import lack
 
 INSTALL_SECONDS = 120

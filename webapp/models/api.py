@@ -126,10 +126,9 @@ def create_discovery() -> Response:
     """Read the list of a saved provider, if it never was or if a refresh is wanted, or of an unsaved one."""
     values = read_object()
     with waiting(runtime().settings.stream_places):
-        found = (
-            _draft_list(checked(values, ProviderDraft)) if "type" in values else _list(checked(values, DiscoveryWanted))
-        )
-    return jsonify(found)
+        if "type" in values:
+            return jsonify(_draft_list(checked(values, ProviderDraft)))
+        return jsonify(_list(checked(values, DiscoveryWanted)))
 
 
 @models_api.post("/models/test")
@@ -181,7 +180,7 @@ def _draft_list(asked: ProviderDraft) -> Discovery:
         "cached": False,
         "error": None,
     }
-    failure = failure_record(listed.error) if listed.error else None
+    failure = failure_record(listed.error, target) if listed.error else None
     return _with_failure(found, failure, wanted.name, urlsplit(wanted.base_url).netloc)
 
 

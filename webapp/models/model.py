@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, ColumnElement, ForeignKey, Select, Text, UniqueConstraint, func, select, true
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship, undefer
 
 from webapp.accounts.user import User
@@ -134,9 +135,13 @@ def add_model(session: Session, provider: Provider, model_id: str) -> Model:
         known = Model(
             provider_id=provider.id, model_id=model_id, id_hash=id_hash(model_id), search_text=searchable(model_id)
         )
-        session.add(known)
         address = address_of(session, provider)
         known.learn(dict(look_up({model_id: not address.is_local}, address).values()))
+        try:
+            with session.begin_nested():
+                session.add(known)
+        except IntegrityError:  # somebody added it at the same moment
+            raise ConflictError from None
     known.source, known.vanished_at = TYPED, None
     count_models(session, provider)
     return known

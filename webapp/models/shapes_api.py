@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, NotRequired, TypedDict, cast
 
-from webapp.models.facts import PEOPLE, PRICES, merged
+from webapp.models.facts import LISTED, PEOPLE, PRICES, merged
 from webapp.models.forms import LONGEST_ID, LONGEST_NAME
 from webapp.models.model import Model
 from webapp.models.overlay import LABELS
@@ -138,7 +138,6 @@ class Found(TypedDict):
 def model_shape(row: Model, provider: Provider) -> ModelShape:
     """Describe a stored model."""
     facts = merged(row.facts or {}, row.overrides or {})
-    prices = [facts[name].value if name in facts else None for name in PRICES]
     return {
         "provider_id": provider.id,
         "model_id": row.model_id,
@@ -150,12 +149,15 @@ def model_shape(row: Model, provider: Provider) -> ModelShape:
         "sources": {name: fact.source for name, fact in facts.items()} | dict.fromkeys(_labels(row), PEOPLE),
         "is_default": row.model_id == provider.default_model,
         "enabled": row.is_enabled,
-        "price": None if prices == [None, None] else {"input": prices[0], "output": prices[1]},
+        "price": _price({name: facts[name].value for name in PRICES if name in facts}),
     }
 
 
 def listed_shape(info: ModelInfo) -> ModelShape:
     """Describe a model of a provider that is not saved."""
+    prices = info.details.get("price", {})
+    sizes = {"context_length": info.context_length, "max_output_tokens": info.max_output_tokens}
+    known = [name for name, value in {**sizes, **info.capabilities, **prices}.items() if value is not None]
     return {
         "provider_id": None,
         "model_id": info.id,
@@ -164,15 +166,19 @@ def listed_shape(info: ModelInfo) -> ModelShape:
         "context_length": info.context_length,
         "max_output_tokens": info.max_output_tokens,
         "capabilities": _capabilities(info.capabilities),
-        "sources": {},
+        "sources": dict.fromkeys(known, LISTED),
         "is_default": False,
         "enabled": True,
-        "price": None,
+        "price": _price(prices),
     }
 
 
 def _capabilities(known: dict[str, bool | None]) -> Capabilities:
     return cast(Capabilities, {name: known.get(name) for name in CAPABILITIES})
+
+
+def _price(known: dict[str, float]) -> Price | None:
+    return {"input": known.get(PRICES[0]), "output": known.get(PRICES[1])} if known else None
 
 
 def _labels(row: Model) -> list[str]:

@@ -101,12 +101,10 @@ def verification(provider: Provider, model: str | None) -> Verification:
         target = provider.target(db.session)
     except CryptoError as error:
         raise ConflictError(str(error)) from None
-    check = begin_check(
-        db.session, g.user, name=provider.name, provider=provider, model=model or provider.default_model
-    )
-    check_id, name, host, model, is_admin = check.id, provider.name, provider.host, check.model, g.user.is_admin
-    release()  # no connection is held while the provider is awaited
     with waiting(runtime().settings.stream_places):
+        check = begin_check(db.session, g.user, name=provider.name, provider=provider, model=model)
+        check_id, name, host, model, is_admin = check.id, provider.name, provider.host, check.model, g.user.is_admin
+        release()  # no connection is held while the provider is awaited
         run_check(check_id, target, model)
     ended = db.session.get(Check, check_id)
     if ended is None:  # the provider was deleted meanwhile, and its tests with it

@@ -24,7 +24,7 @@ Protocol = Literal["openai", "anthropic"]
 Auth = Literal["bearer", "header", "query", "none"]
 Verdict = Literal["good", "bad", "unknown", "skipped"]
 Name = Annotated[str, About(least=1, most=LONGEST_NAME)]
-Type = Annotated[str, About("The template", choices=tuple(vendors()))]
+Type = Annotated[str, About("The template", choices=tuple(one.id for one in vendors().values() if not one.hidden))]
 Headers = Annotated[
     dict[str, str],
     About("Extra headers. Values are write-only: shown empty, and an empty one keeps the stored one", 0, MOST_HEADERS),

@@ -63,7 +63,7 @@ def is_error(body: dict[str, Any]) -> bool:
         or body.get("object") == "error"
         or body.get("type") == "error"
         or as_dict(body.get("base_resp")).get("status_code") not in (None, 0, "0", "")
-        or (_is_flat(body) and not body.keys() & ANSWERS)
+        or (ANSWERS.isdisjoint(body) and _is_flat(body))
     )
 
 

@@ -45,7 +45,7 @@ class OpenAIAnswer(AnswerDecoder):
         if choice and (len(choices) > 1 or choice.get("index")):
             self._read_others(choices, pieces)
         usage = data.get("usage") or choice.get("usage") or as_dict(data.get("x_groq")).get("usage")
-        if usage := as_dict(usage):
+        if usage and (usage := as_dict(usage)):
             self._usage(usage)
         if citations := as_list(data.get("citations")):
             self._reply.details["citations"] = [link for link in citations if isinstance(link, str)]
