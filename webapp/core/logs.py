@@ -43,6 +43,9 @@ def set_up_logs(log_format: str) -> None:
     """Send all log lines of the process to standard error in one form."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter(as_json=log_format == "json"))
+    # What no line shows need not be looked up for each (docs.python.org/3/howto/logging.html, Optimization).
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)

@@ -15,9 +15,10 @@ from webapp.core.runtime import runtime
 from webapp.openai_api.admitted import admitted
 from webapp.openai_api.answer import Answer
 from webapp.openai_api.client import Client
+from webapp.openai_api.embeddings import read_embeddings, written_embeddings
 from webapp.openai_api.failures import failure_response
 from webapp.openai_api.names import Seat, described, find_named_model, find_seat, list_described
-from webapp.openai_api.schema import RequestError, read_chat, read_object, unsupported
+from webapp.openai_api.schema import RequestError, read_chat, unsupported
 from webapp.openai_api.shapes import FAILURES, Chat, Completion, Entries, Entry, Texts, Vectors
 from webapp.openai_api.stream import Streamed, handed_over, told_here
 from webapp.openai_api.timing import TimedCall
@@ -93,7 +94,7 @@ def create_chat_completion() -> Response:
 @documented({200: Vectors}, body=Texts, refusals=FAILURES, is_open=True)
 def create_embeddings() -> Response:
     """Pass texts on to a model that turns them into vectors."""
-    fields = read_object(request.get_data())
+    fields = read_embeddings(request.get_data())
     seat = find_seat(g.user, fields["model"])
     if seat.provider.dialect != "openai":
         raise unsupported("model", f"is at {seat.provider.name}, which offers no embeddings")
@@ -101,7 +102,7 @@ def create_embeddings() -> Response:
     with _waiting(Client(request.environ)) as brake:
         answer = embed(target, fields | {"model": seat.model_id}, brake)
     g.call.end(OK, Reply(usage=read_usage(as_dict(answer.get("usage")))))
-    return _json(answer | {"model": seat.name})
+    return _json(written_embeddings(answer, seat.name, fields.get("encoding_format")))
 
 
 @v1.after_request
