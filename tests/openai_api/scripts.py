@@ -103,6 +103,19 @@ def _beyond(play: Any) -> None:
     _frames(play, iter([*chunks, head | {"choices": [], "usage": TOLD}]))
 
 
+def _echo_beyond(play: Any) -> None:
+    """Repeat the key in every place that is passed on."""
+    key = play.call.headers["authorization"].removeprefix("Bearer ")
+    call = {"function": {"name": "weather", "arguments": {"key": key}}}
+    said = {"content": "Yes", "mood": key, "tool_calls": [call]}
+    choices = [{"index": number, "finish_reason": "stop", "native": key} for number in (0, 1)]
+    body = HEAD | {"provider": {"key": key}, "usage": TOLD | {"key": key}}
+    if play.call.json.get("stream"):
+        _frames(play, iter([body | {"choices": [choice | {"delta": said}]} for choice in choices]))
+    else:
+        play.send(200, json.dumps(body | {"choices": [choice | {"message": said} for choice in choices]}).encode())
+
+
 def _refuses(play: Any) -> None:
     parts = ["I am sorry, ", "no."]
     if not play.call.json.get("stream"):
@@ -186,6 +199,7 @@ far_end_chat.SCRIPTS.update(
         "tools-held": _tools_held,
         "reasons": _reasons,
         "beyond": _beyond,
+        "echo-beyond": _echo_beyond,
         "refuses": _refuses,
         "several": _several,
         "anthropic-acts": _acts,

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 
-from tests.openai_api.conftest import House
+from tests.openai_api.conftest import KEY, House
 from tests.openai_api.scripts import NOTE, TOKEN, TOLD
 from tests.openai_api.test_official_client import ASKED, TOOL
+from webapp.core.redact import REMOVED
 
 
 def test_unknown_fields_of_a_whole_answer_are_passed_on(client: openai.OpenAI) -> None:
@@ -93,6 +95,16 @@ def test_a_call_is_told_while_its_arguments_grow(house: House, client: openai.Op
         {"index": 0, "function": {"arguments": '{"city"'}},
         {"index": 0, "function": {"arguments": ': "Huế"}'}},
     ]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_no_key_leaves_by_the_way_of_unknown_fields(house: House, stream: bool) -> None:
+    asked: Any = {"model": "far-end/echo-beyond", "messages": ASKED, "n": 2, "stream": stream}
+    asked |= {"stream_options": {"include_usage": True}} if stream else {}
+    headers = {"x-api-key": house.tokens["owner"]}
+    text = httpx2.post(f"{house.url}/chat/completions", json=asked, headers=headers).text
+    assert text.count(REMOVED) >= 6
+    assert KEY not in text
 
 
 @pytest.mark.parametrize("model", ["far-end/ok", "claude/haiku", "demo/demo-echo"])

@@ -115,7 +115,9 @@ function runChecks() {
   test("texts become vectors in every encoding", async () => {
     const asked = { model: "far-end/embed-small", input: ["a", "b"] };
     const vectors = (answer) => answer.data.map((item) => item.embedding);
-    assert.deepEqual(vectors(await client.embeddings.create(asked)), [[0.25, -0.5], [0.25, -0.5]]);
+    for (const model of [asked.model, "far-end/embed-plain"]) {
+      assert.deepEqual(vectors(await client.embeddings.create({ ...asked, model })), [[0.25, -0.5], [0.25, -0.5]]);
+    }
     const floats = await client.embeddings.create({ ...asked, encoding_format: "float" });
     assert.deepEqual(vectors(floats), [[0.25, -0.5], [0.25, -0.5]]);
     assert.equal(floats.usage.total_tokens, 4);

@@ -80,16 +80,14 @@ class Streamed:
 
 def told_here(streamed: Streamed) -> Iterator[bytes]:
     """Yield the encoded answer from this thread, which waits for the provider."""
-    try:
-        yield streamed.answer.opening()
-        for piece in streamed.stream:
-            if last := streamed.refusal():
-                yield last
-                return
-            yield streamed.pieces([piece])
-        yield streamed.end()
-    finally:
-        streamed.leave()
+    yield streamed.answer.opening()
+    for piece in streamed.stream:
+        if last := streamed.refusal():
+            yield last
+            return
+        yield streamed.pieces([piece])
+    yield streamed.end()
+    streamed.leave()
 
 
 def handed_over(streamed: Streamed, incoming: Incoming, first: list[Piece], client: Client) -> Iterator[bytes]:

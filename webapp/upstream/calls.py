@@ -152,9 +152,11 @@ def with_evidence(error: UpstreamError, sent: Sent, body: bytes = b"") -> Upstre
 def scrub(reply: Reply, secrets: tuple[str, ...]) -> None:
     """Take the call's own secrets out of an answer that repeats them, however it was cut into pieces."""
     spellings = forms(secrets)
-    reply.text, reply.reasoning = remove(reply.text, spellings), remove(reply.reasoning, spellings)
-    for call in reply.tool_calls:
-        call.arguments = remove(call.arguments, spellings)
+    for said in (reply, *reply.others.values()):
+        said.text, said.reasoning = remove(said.text, spellings), remove(said.reasoning, spellings)
+        said.more = remove(said.more, spellings)
+        for call in said.tool_calls:
+            call.arguments = remove(call.arguments, spellings)
 
 
 def _fetch(target: Target, call: Call, brake: Brake, kind: RequestKind) -> tuple[Sent, bytes]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Protocol
 
 from webapp.upstream.answer import Answer, Overdue
@@ -120,7 +121,7 @@ class _WireStream:
                 if self.first_piece_ms is None:
                     self.first_piece_ms = (time.perf_counter() - self._started) * 1000
                 text = remove(piece.text, spellings)
-                yield piece if text is piece.text else Piece(piece.kind, text)
+                yield piece if text is piece.text else replace(piece, text=text)
         finally:
             self._finish(self._sent)
 

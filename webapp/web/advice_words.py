@@ -35,6 +35,8 @@ TEXTS = (
     _("The answer is larger than %(bytes)s bytes."),
     _("The answer is not HTTP."),
     _("The answer is not proper HTTP: %(reason)s"),
+    _("The answer has more than %(count)s headers."),
+    _("The answer comes in a transfer coding that nobody asked for."),
     _("The answer is compressed although we asked for plain bytes."),
     _("The stream carried no answer."),
     _("The path of the address has characters that cannot be sent."),

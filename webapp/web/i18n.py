@@ -1,5 +1,6 @@
 """Languages: which one a request speaks, and catalogues compiled from their sources when those are newer."""
 
+import tempfile
 from pathlib import Path
 
 from babel.messages.mofile import write_mo
@@ -36,10 +37,10 @@ def compile_catalogues(folder: Path = TRANSLATIONS) -> None:
             continue
         with source.open("rb") as file:
             catalogue = read_po(file)
-        temporary = compiled.with_suffix(".mo.new")
-        with temporary.open("wb") as file:
-            write_mo(file, catalogue)
-        temporary.replace(compiled)
+        # Two processes may begin at once: each writes a file of its own, and the last one stays.
+        with tempfile.NamedTemporaryFile(dir=compiled.parent, suffix=".mo", delete=False) as temporary:
+            write_mo(temporary, catalogue)
+        Path(temporary.name).replace(compiled)
 
 
 def _language() -> str:
