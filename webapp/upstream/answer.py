@@ -12,6 +12,7 @@ from webapp.upstream.target import Limits
 READ_BYTES = 16_384  # one TLS record; also what an open stream costs in memory
 DRAIN_SECONDS = 0.05  # for the end of a chunked body after the last event, so that the connection can be kept
 BEGINNING = b"HTTP/1."
+MOST_INTERIM = 20  # heads before the real one
 
 _OVERDUE = {
     "first_byte": "No answer in {:.3g} s.",
@@ -41,7 +42,9 @@ class Answer:
         self._timeout: float | None = None
         self._room, self._cap = cap, cap
         self.limit("total", min(seconds, brake.deadline - time.monotonic()))
+        self.limit("first_byte", limits.first_byte_seconds)  # for the whole head, even if it drips in
         head, self._came = self._read_head()
+        del self._clocks["first_byte"]
         self._body = Body(head.is_chunked, head.length)
         self._is_reusable = head.is_persistent
         self.status, self.reason, self.headers = head.status, head.reason, head.headers
@@ -103,8 +106,10 @@ class Answer:
 
     def _read_head(self) -> tuple[HttpHead, bytes]:
         came = b""
-        while True:
-            while (parts := split_head(came)) is None:
+        for _ in range(MOST_INTERIM + 1):
+            searched = 0
+            while (parts := split_head(came, searched)) is None:
+                searched = len(came)
                 data = self._receive()
                 if not data:
                     if came:
@@ -117,6 +122,7 @@ class Answer:
             if not head.is_interim:
                 return head, parts[1]
             came = parts[1]
+        raise Fault("bad_response", f"The answer did not come after {MOST_INTERIM} interim ones.")
 
     def _receive(self) -> bytes:
         name, wait = self._silence

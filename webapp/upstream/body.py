@@ -1,8 +1,11 @@
 """The body of an HTTP/1.1 answer, unframed as its bytes come: for a reader that never waits."""
 
+import re
+
 from webapp.upstream.brake import Fault
 
 LONGEST_LINE = 1_000  # of a chunk's size with its extensions, or of a trailer
+_SIZE = re.compile(rb"([0-9a-fA-F]{1,15})[ \t]*(?:;.*)?")
 
 
 class Body:
@@ -39,7 +42,7 @@ class Body:
             if end < 0 or len(self._line) + end - start > LONGEST_LINE:
                 self._hold(data[start:])
                 break
-            self._read_line((self._line + data[start:end]).rstrip(b"\r"))
+            self._read_line((self._line + data[start:end]).removesuffix(b"\r"))
             self._line = b""
             start = end + 1
         self.has_leftover |= self.is_whole and start < len(data)
@@ -71,11 +74,8 @@ class Body:
             if line:
                 raise Fault("bad_response", "The answer is not proper HTTP: a chunk does not end where it should.")
         else:
-            size = line.partition(b";")[0].strip()
-            try:
-                self._left = int(size, 16)
-            except ValueError:
-                self._left = -1
-            if self._left < 0 or not size.isalnum():
+            found = _SIZE.fullmatch(line)
+            if found is None:
                 raise Fault("bad_response", "The answer is not proper HTTP: a chunk has no size.")
+            self._left = int(found[1], 16)
             self._is_in_trailer = not self._left

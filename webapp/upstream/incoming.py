@@ -40,7 +40,6 @@ class Incoming:
         self.sock.setblocking(False)
         self._decoder, self._limits, self._spellings, self._fail = decoder, limits, spellings, fail
         self._room = limits.stream_bytes
-        self._is_tls = isinstance(self.sock, ssl.SSLSocket)
         now = time.monotonic()
         self._total_at, self._silent_since, self._progress_at = now + limits.total_seconds, now, now
         self._silence_seconds = limits.first_byte_seconds
@@ -83,7 +82,8 @@ class Incoming:
             except OSError as error:
                 return pieces + self._broken(Fault("stream_cut", f"The connection broke: {error}."))
             pieces += self._take(data) if data else self._ended()
-            if not data or not self._is_tls:  # what TLS holds back does not make the socket readable again
+            # What TLS holds back does not make the socket readable again; more than that would starve other lines.
+            if not data or not (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending()):
                 break
         return pieces
 
