@@ -70,8 +70,9 @@ class Streamed:
         if self.is_away:
             return
         if incoming:
-            incoming.stop()
-            incoming.leave(pool)
+            if not incoming.is_over:  # else its connection is in the pool, or somebody else's by now
+                incoming.stop()
+                incoming.leave(pool)
         else:
             self.stream.stop()
             list(self.stream)
