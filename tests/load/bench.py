@@ -1,6 +1,6 @@
 """Measures the app on one core against a scripted upstream on another; the figures to quote are those against direct.
 
-`bin/bench [--quick]` prints tables, and JSON as its last line.
+`bin/bench [--quick | --full]` prints each figure as `direct -> ours`, and JSON as its last line.
 """
 
 import argparse
@@ -8,172 +8,200 @@ import asyncio
 import json
 import os
 import re
+import resource
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import quantiles
 from urllib.parse import urlsplit
 
-from tests.conftest import PASSWORD
-from tests.load.browser import Browser, Watched
+from tests.load.chatting import ask_chats, begin_talks, first_visit, sign_in
+from tests.load.figures import Figures, compared, lag_figures, lags_of, show, stream_figures, whole_figures, written
+from tests.load.program import Door, Speed, ask_streams, ask_wholes, bad_company
 from tests.load.served import Served, serving
-from tests.load.stage import PEOPLE, set_stage
-from tests.load.upstream import FIRST_TOKEN_SECONDS, answer_to, model_name, running_upstream
+from tests.load.stage import Stage, set_stage
+from tests.load.upstream import running_upstream
 from webapp import create_app
 from webapp.core.config import Settings
 
-WARM_UP = (20, 1000)  # tokens, tokens a second
-# Streams at once, (tokens, tokens a second), starts a second. The last start comes before the first end.
-LOADS = [(1, (40, 20), 1), (100, (160, 20), 20), (200, (280, 20), 20)]
-QUICK_LOADS = [(1, (40, 20), 1), (100, (160, 20), 20)]
-ASSETS = r'(?:src|href)="(/static/[^"#]+)'
+WHOLE = (20, 1000)  # tokens, tokens a second
+WHOLE_SECONDS = 3.0
+FEW_TOKENS = 1000  # processor time is told in steps of 10 ms: too coarse for fewer
 
 
 @dataclass(frozen=True)
 class Streams:
-    """One load: what direct calls and watched chat answers took to their first text (ms less the upstream's wait)."""
+    """So many at once; the last start comes before the first end. One alone is asked for ten times in a row."""
 
-    streams: int
-    direct_p50: float
-    direct_p99: float
-    chat_p50: float
-    chat_p99: float
-    complete: float
-    ratio_to_direct: float  # whole seconds of the median answer
-    cpu_ms_per_1000_tokens: float
-    peak_mb: float
+    count: int
+    speed: Speed
+    a_second: float
+
+    @property
+    def rounds(self) -> int:
+        return 10 if self.count == 1 else 1
+
+    @property
+    def tokens(self) -> int:
+        return self.count * self.rounds * self.speed[0]
+
+
+ONE, HUNDRED = Streams(1, (20, 100), 1), Streams(100, (80, 20), 250)
 
 
 @dataclass(frozen=True)
-class Timing:
-    """One answer: seconds to the first text and to the end, and whether every byte is there."""
+class Plan:
+    """What is measured."""
 
-    first: float
-    whole: float
-    is_exact: bool
+    starts: int = 6
+    streams: tuple[Streams, ...] = (ONE, HUNDRED, Streams(500, (80, 20), 250), Streams(1000, (200, 20), 250))
+    workers: tuple[int, ...] = (1, 16, 64)
+    chats: tuple[Streams, ...] = (ONE, Streams(100, (160, 20), 20), Streams(200, (280, 20), 20))
 
 
-def main() -> None:
-    """Run everything and print it."""
+QUICK = Plan(3, (ONE, HUNDRED), (1, 16), (ONE, Streams(100, (160, 20), 20)))
+FULL = Plan(streams=(*Plan.streams, Streams(2000, (200, 20), 250)))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A serving app, the upstream itself, and the app as programs see it."""
+
+    served: Served
+    stage: Stage
+    direct: Door
+
+    @property
+    def ours(self) -> Door:
+        return Door(self.served.port, self.stage.token, "paced")
+
+
+def main() -> int:
+    """Run everything and print it; return 1 if an answer was not complete."""
     parser = argparse.ArgumentParser(prog="bin/bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer streams and starts")
-    is_quick = parser.parse_args().quick
+    parser.add_argument("--full", action="store_true", help="also 2,000 streams")
+    wanted = parser.parse_args()
+    plan = QUICK if wanted.quick else FULL if wanted.full else Plan()
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     app_core, load_core = _cores()
+    results: dict[str, object] = {"machine": _machine(bool(app_core))}
+    print(written(_machine(bool(app_core))))
     with tempfile.TemporaryDirectory() as folder, running_upstream(*load_core) as base_url:
-        starts = [_start(Path(folder) / "start", app_core) for _ in range(3 if is_quick else 6)]
-        loads = QUICK_LOADS if is_quick else LOADS
+        results["start"] = _starts(Path(folder) / "start", plan.starts, app_core)
         settings = Settings(data_dir=Path(folder) / "load")
-        models = set_stage(create_app(settings), base_url, [WARM_UP, *(speed for _, speed, _ in loads)])
-        with serving(settings.data_dir, *app_core) as served:
-            results = asyncio.run(_measure(served, base_url, models, loads))
-    results |= {"start": _summary(starts), "machine": _machine(bool(app_core))}
-    _print(results)
+        speeds = {WHOLE, *(load.speed for load in (*plan.streams, *plan.chats))}
+        stage = set_stage(create_app(settings), base_url, sorted(speeds))
+        direct = Door(urlsplit(base_url).port or 0)
+        for measure in (_measure_programs, _measure_people):
+            with serving(settings.data_dir, *app_core) as served:
+                results |= asyncio.run(measure(Scene(served, stage, direct), plan))
+    print(json.dumps(results))
+    complete = [row["complete"] for row in results.values() if isinstance(row, dict) and "complete" in row]
+    return 0 if all(pair["before"] == pair["after"] == 1 for pair in complete) else 1
 
 
-def _start(folder: Path, app_core: list[str]) -> dict[str, float]:
-    with serving(folder, *app_core) as served:
-        time.sleep(1)  # the monitor's first round is over
-        return {"seconds": served.start_seconds, "cpu_seconds": served.start_cpu, "idle_mb": served.megabytes()}
+def _starts(folder: Path, count: int, app_core: list[str]) -> dict[str, Figures]:
+    """Start so many times; the first makes the database."""
+    rows = []
+    for _ in range(count):
+        with serving(folder, *app_core) as served:
+            time.sleep(1)  # the monitor's first round is over
+            cpu, idle = served.start_cpu, served.megabytes()
+            rows.append({"seconds": served.start_seconds, "cpu_seconds": cpu, "idle_mb": idle})
+    later = {key: sorted(row[key] for row in rows[1:])[(count - 1) // 2] for key in rows[0]}
+    print(f"\nfirst start  {written(rows[0])}\nlater starts  {written(later)}", flush=True)
+    return {"first": rows[0], "later": later}
+
+
+async def _measure_programs(scene: Scene, plan: Plan) -> dict[str, object]:
+    """Measure /v1, and once more what some of the loads get beside bad providers."""
+    direct, ours = scene.direct, scene.ours
+    for door in (direct, ours):
+        await ask_streams(door, WHOLE, 20)
+        await ask_wholes(door, WHOLE, 4, 0.5)
+    results: dict[str, object] = {}
+    for load in plan.streams:
+        name = f"v1, streams at once: {load.count}"
+        before, after = _streams(scene, direct, load), _streams(scene, ours, load)
+        results[name] = await _measure(scene, name, before, after, load.tokens)
+    for workers in plan.workers:
+        name = f"v1, requests at once: {workers}"
+        before, after = _wholes(direct, workers), _wholes(ours, workers)
+        results[name] = await _measure(scene, name, before, after)
+    return results | await _measure_beside(scene)
+
+
+async def _measure_beside(scene: Scene) -> dict[str, object]:
+    """Measure what streams and requests get beside two providers that do not work, against the same without."""
+
+    async def measured() -> list[Figures]:
+        return [await _streams(scene, scene.ours, HUNDRED), await _wholes(scene.ours, 16)]
+
+    calm = await measured()
+    async with bad_company(scene.ours, WHOLE) as company:
+        beside = await measured()
+    met = {"failed_with": dict(company.statuses), "hanging": company.hanging}
+    print(f"\nCalm -> beside a provider that hangs and one that fails  {written(met)}")
+    results: dict[str, object] = {"bad providers": met}
+    for name, before, after in zip(("streams at once: 100", "requests at once: 16"), calm, beside, strict=True):
+        results[f"v1 beside bad providers, {name}"] = pairs = compared(before, after)
+        show(f"v1, {name}", {}, pairs)
+    return results
+
+
+async def _measure_people(scene: Scene, plan: Plan) -> dict[str, object]:
+    """Measure chat answers, watched; tokens are those of answers that arrived whole."""
+    people = await sign_in(scene.served.port)
+    page = await first_visit(people[0])
+    print(f"\nfirst visit  {written(page)}", flush=True)
+    results: dict[str, object] = {"page": page}
+    for load in plan.chats:
+        talks = await begin_talks(people, scene.stage.models[WHOLE], load.count)
+        model = scene.stage.models[load.speed]
+
+        async def chats(load: Streams = load, talks: list[str] = talks, model: int = model) -> Figures:
+            rounds = [await ask_chats(people, talks, model, load.speed, load.a_second) for _ in range(load.rounds)]
+            return stream_figures(rounds, load.speed[0])
+
+        name = f"chat, answers at once: {load.count}"
+        direct = _streams(scene, scene.direct, load)
+        results[name] = await _measure(scene, name, direct, chats(), load.tokens)
+    return results
 
 
 async def _measure(
-    served: Served, base_url: str, models: dict[tuple[int, int], int], loads: list[tuple[int, tuple[int, int], int]]
+    scene: Scene, name: str, direct: Awaitable[Figures], ours: Awaitable[Figures], tokens: int = 0
 ) -> dict[str, object]:
-    people = [Browser(served.port) for _ in PEOPLE]
-    for name, person in zip(PEOPLE, people, strict=True):
-        await person.sign_in(name, PASSWORD)
-    page = await _page_load(people[0])
-    streams = []
-    for count, speed, a_second in loads:
-        rounds = 10 if count == 1 else 1
-        talks = [await _conversation(people[number % len(people)], models[WARM_UP]) for number in range(count)]
-
-        def ask(number: int, speed: tuple[int, int] = speed, talks: list[str] = talks) -> Awaitable[Timing]:
-            mine = number % len(talks)
-            return _chat(people[mine % len(people)], talks[mine], models[speed], f"{speed} {number}", speed[0])
-
-        def call(number: int, speed: tuple[int, int] = speed) -> Awaitable[Timing]:
-            return _direct(base_url, speed, f"{speed} {number}")
-
-        direct = [timing for _ in range(rounds) for timing in await _spread(call, count, a_second)]
-        cpu = served.cpu_seconds()
-        chat = [timing for number in range(rounds) for timing in await _spread(ask, count, a_second, number)]
-        cpu = served.cpu_seconds() - cpu
-        streams.append(_compared(count, direct, chat, cpu / (count * rounds * speed[0]), served.megabytes("VmHWM")))
-    return {"page": page, "streams": [asdict(row) for row in streams]}
+    """Measure direct calls, then ours and what they cost; print it."""
+    before = await direct
+    cpu = scene.served.cpu_seconds()
+    after = await ours
+    cpu_ms = (scene.served.cpu_seconds() - cpu) * 1000
+    costs = {"most_mb": scene.served.megabytes("VmHWM")}
+    if tokens >= FEW_TOKENS:
+        costs["cpu_ms_per_1000_tokens"] = cpu_ms / tokens * 1000
+    elif not tokens:
+        costs["cpu_ms_per_request"] = cpu_ms / max(1, after["requests_a_second"] * WHOLE_SECONDS)
+    row = compared(before, after)
+    show(name, costs, row)
+    return {**costs, **row}
 
 
-async def _spread(one: Callable[[int], Awaitable[Timing]], count: int, a_second: int, first: int = 0) -> list[Timing]:
-    async def later(number: int) -> Timing:
-        await asyncio.sleep(number / a_second)
-        return await one(first + number)
-
-    return list(await asyncio.gather(*map(later, range(count))))
-
-
-async def _conversation(person: Browser, model: int) -> str:
-    """Begin one, wait for the end of its first answer, and return its address."""
-    asked = await person.post("/chat", text="Hello", model=model, send_key=os.urandom(8).hex())
-    page = await person.get(asked.location)
-    if found := re.search(r"/chat/runs/(\d+)/events", page.text):
-        await person.watch(Watched(int(found[1])))
-    return asked.location
+async def _streams(scene: Scene, door: Door, load: Streams) -> Figures:
+    rounds, lags = [], list[float]()
+    for _ in range(load.rounds):
+        rounds.append(await ask_streams(door, load.speed, load.count, load.a_second))
+        lags += lags_of(rounds[-1], await scene.direct.sent())
+    return stream_figures(rounds, load.speed[0]) | lag_figures(lags)
 
 
-async def _chat(person: Browser, talk: str, model: int, question: str, tokens: int) -> Timing:
-    began = time.perf_counter()
-    fields = {"text": question, "model": model, "send_key": os.urandom(8).hex()}
-    asked = await person.post(f"{talk}/messages", htmx=True, **fields)
-    watched = await person.watch(Watched(int(asked.found(r"/chat/runs/(\d+)/events"))))
-    ended = time.perf_counter()
-    is_exact = watched.final_prose()[1] == answer_to(question, tokens)
-    return Timing((watched.first_text_at or ended) - began, ended - began, is_exact)
-
-
-async def _direct(base_url: str, speed: tuple[int, int], question: str) -> Timing:
-    body = json.dumps(
-        {"model": model_name(*speed), "stream": True, "messages": [{"role": "user", "content": question}]}
-    )
-    began, first, text = time.perf_counter(), 0.0, ""
-    upstream = Browser(urlsplit(base_url).port or 0)
-    async for event in upstream.events("/v1/chat/completions", body):
-        choices = [] if event == "data: [DONE]" else json.loads(event[6:])["choices"]
-        text += "".join(choice["delta"].get("content", "") for choice in choices)
-        first = first or time.perf_counter()
-    return Timing(first - began, time.perf_counter() - began, text == answer_to(question, speed[0]))
-
-
-def _compared(count: int, direct: list[Timing], chat: list[Timing], cpu_per_token: float, peak: float) -> Streams:
-    def first_ms(timings: list[Timing]) -> tuple[float, float]:
-        cuts = quantiles([timing.first for timing in timings], n=100, method="inclusive")
-        return ((cuts[49] - FIRST_TOKEN_SECONDS) * 1000, (cuts[98] - FIRST_TOKEN_SECONDS) * 1000)
-
-    def whole(timings: list[Timing]) -> float:
-        return sorted(timing.whole for timing in timings)[len(timings) // 2]
-
-    exact = sum(timing.is_exact for timing in chat) / len(chat)
-    ratio = whole(chat) / whole(direct)
-    return Streams(count, *first_ms(direct), *first_ms(chat), exact, ratio, cpu_per_token * 1_000_000, peak)
-
-
-async def _page_load(person: Browser) -> dict[str, float]:
-    """What a browser fetches for a first visit to the chat page: bytes of the bodies as they travel."""
-    page = await person.get("/")
-    paths = ["/", *sorted(set(re.findall(ASSETS, page.text)))]
-    sizes = {path: await person.size(path) for path in paths}
-    return {"requests": len(sizes), "kb": sum(sizes.values()) / 1000, "html_kb": sizes["/"] / 1000}
-
-
-def _summary(starts: list[dict[str, float]]) -> dict[str, dict[str, float]]:
-    later = [{key: start[key] for key in start} for start in starts[1:]]
-    return {
-        "first": starts[0],
-        "repeated": {key: sorted(row[key] for row in later)[len(later) // 2] for key in later[0]},
-    }
+async def _wholes(door: Door, workers: int) -> Figures:
+    return whole_figures(await ask_wholes(door, WHOLE, workers, WHOLE_SECONDS))
 
 
 def _machine(is_pinned: bool) -> dict[str, object]:
@@ -196,22 +224,5 @@ def _cores() -> tuple[list[str], list[str]]:
     return ["taskset", "-c", str(cores[0])], ["taskset", "-c", str(cores[-1])]
 
 
-def _print(results: dict[str, object]) -> None:
-    for title in ("machine", "start", "page"):
-        print(f"\n{title}")
-        for name, value in dict(results[title]).items():  # type: ignore[call-overload]
-            print(f"  {name:10}", _written(value))
-    print("\nstreams: ms to the first text beyond the upstream's own wait, direct and chat")
-    for row in results["streams"]:  # type: ignore[attr-defined]
-        print(" ", _written(row))
-    print(json.dumps(results))
-
-
-def _written(value: object) -> str:
-    if isinstance(value, dict):
-        return "  ".join(f"{name}={_written(part)}" for name, part in value.items())
-    return f"{value:.2f}" if isinstance(value, float) else str(value)
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

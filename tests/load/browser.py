@@ -62,7 +62,7 @@ class Watched:
             elif target.startswith("message-"):
                 self.final = html
         if self.has_text and not self.first_text_at:
-            self.first_text_at = time.perf_counter()
+            self.first_text_at = time.monotonic()
 
     def final_prose(self) -> tuple[str, str]:
         """The answer in the final fragment: as drawn, and as the text that is copied."""

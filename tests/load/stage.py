@@ -1,10 +1,13 @@
 """What load needs in the database: some people, and models of the paced upstream that all of them may use."""
 
+from dataclasses import dataclass
+
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from tests.conftest import PASSWORD
 from tests.load.upstream import model_name
+from webapp.accounts.api_token import create_token
 from webapp.accounts.user import Role, User, create_user
 from webapp.core.database import writing
 from webapp.models.model import Model, id_hash, searchable
@@ -15,21 +18,33 @@ from webapp.upstream.addresses import host_port
 PEOPLE = [f"person{number}" for number in range(5)]
 
 
-def set_stage(app: Flask, base_url: str, speeds: list[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """Add people and a provider with a model for each (tokens, tokens a second); return the models' row ids."""
+@dataclass(frozen=True)
+class Stage:
+    """Row ids of the models by (tokens, tokens a second), and a program's token."""
+
+    models: dict[tuple[int, int], int]
+    token: str
+
+
+def set_stage(app: Flask, base_url: str, speeds: list[tuple[int, int]]) -> Stage:
+    """Add people, and the providers `paced`, `hanging` and `failing`, each with a model for each speed."""
     with app.app_context(), writing() as session:
         admin = create_user(session, email="load-admin", name="Load", password=PASSWORD, role=Role.ADMIN)
         for name in PEOPLE:
             create_user(session, email=name, name=name, password=PASSWORD, role=Role.MEMBER)
-        provider_id = _provider(session, admin, base_url)
-        return {speed: _model(session, provider_id, model_name(*speed)) for speed in speeds}
+        open_address(session, *host_port(base_url), admin.id)
+        models = {}
+        for name in ("hanging", "failing", "paced"):
+            address = base_url if name == "paced" else base_url.replace("/v1", f"/{name}/v1")
+            provider_id = _provider(session, admin, name, address)
+            models = {speed: _model(session, provider_id, model_name(*speed)) for speed in speeds}
+        return Stage(models, create_token(session, admin, "Load"))
 
 
-def _provider(session: Session, admin: User, base_url: str) -> int:
-    open_address(session, *host_port(base_url), admin.id)
+def _provider(session: Session, admin: User, name: str, base_url: str) -> int:
     wanted = ProviderInput(
         vendor_id="custom",
-        name="Paced",
+        name=name,
         base_url=base_url,
         dialect="openai",
         auth_style="none",

@@ -37,7 +37,7 @@ def upstream() -> Iterator[str]:
 def test_two_hundred_answers_at_once_are_complete_and_exact_for_every_reader(
     app: Flask, settings: Settings, upstream: str, serve: Callable[..., Server]
 ) -> None:
-    model = set_stage(app, upstream, [(TOKENS, RATE)])[TOKENS, RATE]
+    model = set_stage(app, upstream, [(TOKENS, RATE)]).models[TOKENS, RATE]
     server = serve(settings.data_dir)
     readers = apart(_all_answers(urlsplit(server.url).port or 0, model))
     assert server.stop() == 0
