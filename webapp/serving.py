@@ -7,6 +7,7 @@ import resource
 import select
 import signal
 import socket
+import struct
 from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
@@ -26,6 +27,7 @@ from webapp.core.handover import Parked, parking
 from webapp.core.paths import MIGRATIONS, newest_revision
 
 CLOSING_SECONDS = 5.0  # for jobs to write down where they stood
+SLOW_SECONDS = 60  # for a reader to take what was written for it
 LINGER_MS = 2  # that a thread waits for its reader's next request before it gives the connection back
 SPARE_FILES = 128  # for all but the streams, which need two each: to the reader and to the provider
 gthread.STOP_KEEPALIVE_LINGER = 0.5  # instead of 2 s: every open page keeps a connection, and Ctrl-C waits for it
@@ -105,6 +107,8 @@ class Worker(gthread.ThreadWorker):  # type: ignore[misc]
 
     def handle(self, conn: Any) -> Any:
         """Serve the requests of a connection that come one close after the other."""
+        if not conn.initialized:  # the system's own clock: Python's would ask it before each byte
+            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", SLOW_SECONDS, 0))
         while True:
             result = super().handle(conn)
             if parked := parking.noted(conn.sock):

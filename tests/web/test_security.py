@@ -170,7 +170,7 @@ def test_an_unknown_host_name_is_refused(visitor: Person, host: str, path: str) 
     ],
 )
 def test_known_hosts_are_the_named_ones_and_bare_addresses(host: str, is_known: bool) -> None:
-    assert is_known_host(host, {"localhost", "chat.example.org", ".lan"}) is is_known
+    assert is_known_host(host, frozenset({"localhost", "chat.example.org", ".lan"})) is is_known
 
 
 def test_eight_megabytes_are_the_most(owner: Person) -> None:

@@ -5,7 +5,6 @@ from typing import Any
 
 from webapp.core.handover import parking
 
-SLOW_SECONDS = 60.0  # for a program to take what was written for it
 # A peer that has closed; elsewhere than on Linux, only one whose connection is gone for both sides.
 CLOSED = getattr(select, "POLLRDHUP", select.POLLHUP)
 
@@ -19,7 +18,6 @@ class Client:
         self._is_chunked = environ.get("SERVER_PROTOCOL") == "HTTP/1.1"
         self._poll = select.poll()
         if self.sock:
-            self.sock.settimeout(SLOW_SECONDS)
             self._poll.register(self.sock, CLOSED)
 
     @property

@@ -1,5 +1,6 @@
 """What every response and request must satisfy: headers, host names, origin of writes, body sizes."""
 
+import functools
 import ipaddress
 import socket
 from collections.abc import Iterable
@@ -105,7 +106,8 @@ class _WithHeaders:
         return self._app(environ, start)
 
 
-def is_known_host(host: str, known: frozenset[str] | set[str]) -> bool:
+@functools.lru_cache(maxsize=256)
+def is_known_host(host: str, known: frozenset[str]) -> bool:
     """Whether a Host header is one of ours. Addresses pass: DNS rebinding needs a name."""
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() and not host.endswith("]") else host
     name = name.strip("[]").lower()
