@@ -89,8 +89,9 @@ def main() -> int:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     app_core, load_core = _cores()
-    results: dict[str, object] = {"machine": _machine(bool(app_core))}
-    print(written(_machine(bool(app_core))))
+    machine = _machine(bool(app_core))
+    results: dict[str, object] = {"machine": machine}
+    print(f"{written(machine)}\n\nOf each pair: direct -> ours, what was added, the ratio.", flush=True)
     with tempfile.TemporaryDirectory() as folder, running_upstream(*load_core) as base_url:
         results["start"] = _starts(Path(folder) / "start", plan.starts, app_core)
         settings = Settings(data_dir=Path(folder) / "load")

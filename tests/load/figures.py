@@ -16,7 +16,7 @@ def stream_figures(rounds: list[list[Judged]], tokens: int) -> Figures:
     return {
         "complete": _complete(answers),
         "open_at_once": max(map(_open_at_once, rounds)),
-        **_percentiles("first_ms", [answer.first - FIRST_TOKEN_SECONDS for answer in answers]),
+        **_percentiles("first_ms", [answer.first - FIRST_TOKEN_SECONDS for answer in answers if answer.tokens_at]),
         "tokens_a_second": said / sum(map(_seconds, rounds)),
     }
 
@@ -39,7 +39,7 @@ def whole_figures(answers: list[Judged]) -> Figures:
     """Figures of requests without streams."""
     return {
         "complete": _complete(answers),
-        **_percentiles("ms", [answer.whole for answer in answers]),
+        **_percentiles("ms", [answer.whole for answer in answers if answer.is_complete]),
         "requests_a_second": sum(answer.is_complete for answer in answers) / _seconds(answers),
     }
 

@@ -55,8 +55,8 @@ class Judged:
 
     @property
     def first(self) -> float:
-        """Seconds to the first text."""
-        return (self.tokens_at[0] if self.tokens_at else self.ended_at) - self.asked_at
+        """Seconds to the first text, of an answer that has any."""
+        return self.tokens_at[0] - self.asked_at
 
     @property
     def whole(self) -> float:

@@ -17,7 +17,7 @@ from tests.load.stage import set_stage
 from tests.load.upstream import running_upstream
 from webapp.core.config import Settings
 
-STREAMS, SPEED, STARTING = 300, (40, 40), 40
+STREAMS, SPEED, STARTING = 300, (40, 40), 60
 WORKERS, SECONDS = 8, 0.5
 
 

@@ -20,6 +20,7 @@ from webapp.providers.provider import Provider, duplicate_provider
 
 Add = Callable[..., int]
 WORD = "drop temperature"
+CAPS = ("cap max_tokens 0", "cap max_tokens -1", "cap max_tokens 99999999999999999999", "cap max_tokens 1e9")
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_whoever_may_only_use_the_provider_sees_it_without_a_button(
     assert quirks(app) == {"ok": (WORD,)}
 
 
-@pytest.mark.parametrize("word", ["", "drop model", "drop messages", "forget x", "drop a; drop b", "x" * 5000])
+@pytest.mark.parametrize("word", ["", "drop model", "drop messages", "forget x", "drop a; drop b", "x" * 5000, *CAPS])
 def test_a_word_that_is_none_is_refused(app: Flask, admin: Person, model_pk: int, word: str) -> None:
     assert admin.post(f"/models/{model_pk}/quirks", {"word": word}).status_code == 409
     assert quirks(app) == {}

@@ -184,6 +184,11 @@ def _plain_embeddings(play: Any) -> None:
     play.send(200, json.dumps({"data": [{"embedding": [0.25, -0.5]} for _ in play.call.json["input"]]}).encode())
 
 
+def _deep_embeddings(play: Any) -> None:
+    """A field that a reader of JSON takes and a writer refuses."""
+    play.send(200, b'{"data": [{"embedding": [0.25]}], "more": ' + b"[" * 600 + b"]" * 600 + b"}")
+
+
 def _frames(play: Any, chunks: Iterator[dict[str, Any]]) -> None:
     play.head(200)
     for chunk in chunks:
@@ -205,6 +210,7 @@ far_end_chat.SCRIPTS.update(
         "anthropic-acts": _acts,
         "embed-small": _embeddings,
         "embed-plain": _plain_embeddings,
+        "embed-deep": _deep_embeddings,
     }
 )
 far_end_chat.ERRORS.update(

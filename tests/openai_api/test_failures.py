@@ -102,3 +102,9 @@ def test_every_category_has_a_status_and_a_body() -> None:
         words: Any = told(UpstreamError(category), "Somebody")
         assert words.status == OUTCOMES.get(category, ELSE)[0] >= 400
         assert json.dumps(words.body)
+
+
+def test_an_answer_that_is_nested_too_deeply_is_a_bad_answer(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.InternalServerError) as caught:
+        client.embeddings.create(model="embed-deep", input="x")
+    assert (caught.value.status_code, caught.value.code) == (502, "bad_response")

@@ -149,3 +149,21 @@ def test_localhost_is_explained_only_inside_a_container(
         admin.client.get(f"{place}/events", buffered=True)
         button = f"host.docker.internal:{typed['base_url'].split(':')[2].split('/')[0]} and test there"
         assert (f"Send the key to {button}" in admin.get(provider).text) is in_container
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "curl 'no address' -H 'Authorization: Basic {key}'",
+        "curl -u user:{key} 'no address'",
+        "curl --oauth2-bearer {key} 'no address'",
+        "OPENAI_API_KEY={key}",
+    ],
+)
+def test_what_is_pasted_without_an_address_is_not_repeated_with_its_key(
+    admin: Person, form: Callable[..., Form], text: str
+) -> None:
+    for htmx in (True, False):
+        response = admin.post("/providers", form(base_url=text.format(key=KEY), api_key=""), htmx=htmx)
+        assert response.status_code == 422
+        assert KEY not in response.text

@@ -116,3 +116,8 @@ def test_a_query_that_belongs_to_no_endpoint_is_left_for_the_form_to_refuse() ->
 @given(st.text(max_size=80) | st.text(alphabet="curl -H'\"=:/ hx\\", max_size=60))
 def test_nothing_pasted_breaks_the_reader(text: str) -> None:
     read_pasted(text)
+
+
+def test_a_line_with_a_key_alone_is_no_address() -> None:
+    found = read_pasted("export OPENAI_API_KEY='sk-only-a-key-123456'")
+    assert (found.address, found.key) == ("", "sk-only-a-key-123456")

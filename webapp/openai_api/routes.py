@@ -189,4 +189,8 @@ def _streamed(target: Target, asked: ChatRequest, answer: Answer) -> Response:
 
 
 def _json(data: dict[str, Any]) -> Response:
-    return Response(orjson.dumps(data), mimetype="application/json")
+    try:
+        body = orjson.dumps(data)
+    except orjson.JSONEncodeError:  # it reads deeper than it writes
+        raise UpstreamError("bad_response", "The answer is nested too deeply.") from None
+    return Response(body, mimetype="application/json")

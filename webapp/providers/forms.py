@@ -114,8 +114,8 @@ class ProviderForm(Form):
         typed = self.base_url.data or ""
         self.pasted = pasted = read_pasted(typed)
         self.base_url.data = pasted.address
-        if not self.saved_address and not pasted.is_more_than_an_address:
-            self.base_url.data = typed  # to be mended by hand
+        if not self.saved_address and not pasted.is_more_than_an_address and len(typed.split()) < 2:
+            self.base_url.data = typed  # to be mended by hand; of a command only its address, as it may hold a key
         if pasted.auth:
             self.auth_style.data, self.auth_name.data = pasted.auth
         self.dialect.data = pasted.dialect or self.dialect.data

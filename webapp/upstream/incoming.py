@@ -87,8 +87,8 @@ class Incoming:
                 break
         return pieces
 
-    def look_at_clocks(self, now: float) -> list[Piece]:
-        """End what has waited too long."""
+    def look_at_clocks(self, now: float, is_held: bool = False) -> list[Piece]:
+        """End what has waited too long; while the provider is held up by a slow reader, what took too long at all."""
         limits = self._limits
         if self._decoder.ended:
             return []
@@ -99,7 +99,7 @@ class Incoming:
             ("progress", self._progress_at, limits.progress_seconds),
             ("total", self._total_at - limits.total_seconds, limits.total_seconds),
         ):
-            if now - since >= seconds:
+            if now - since >= seconds and (clock == "total" or not is_held):
                 return self._broken(Overdue(clock, seconds))
         return []
 

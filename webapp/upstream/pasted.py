@@ -11,7 +11,8 @@ AUTO_HEADERS = frozenset({"accept", "content-type", "content-length", "user-agen
 KEY_HEADERS = frozenset({"api-key", "x-api-key", "x-goog-api-key"})
 # Options of curl that take a value, beside -H and --url; their values are no address.
 CURL_VALUES = frozenset(
-    "-X --request -d --data --data-raw --data-binary --data-ascii --json -o --output -u --user -A --user-agent -b "
+    "-X --request -U --proxy-user -E --cert --key --pass "
+    "-d --data --data-raw --data-binary --data-ascii --json -o --output -u --user -A --user-agent -b "
     "--cookie -m --max-time --connect-timeout -x --proxy -e --referer -F --form -w --write-out --retry".split()
 )
 WRAPPING = " \t\r\n\u00a0\u200b\ufeff\"'`“”‘’<>(),;"
@@ -61,9 +62,9 @@ def read_pasted(text: str) -> Pasted:
         [found.group("name", "value") for found in _ASSIGNED.finditer(assigned)] if _ASSIGNED.match(assigned) else []
     )
     address = next((value for name, value in pairs if "://" in value or _ADDRESS_NAME.search(name)), "")
-    if not address:
-        return _with_address(Pasted(""), text)
     key = next((value for name, value in pairs if _KEY_NAME.search(name) and value != address), "")
+    if not address and not _real(key):
+        return _with_address(Pasted(""), text)
     return _with_address(Pasted("", key=_real(key)), address)
 
 
@@ -76,6 +77,8 @@ def _curl(text: str) -> Pasted:
             lines.append(next(words, ""))
         elif word.startswith(("-H", "--header=")):
             lines.append(word.removeprefix("--header=").removeprefix("-H"))
+        elif word == "--oauth2-bearer":
+            lines.append(f"Authorization: Bearer {next(words, '')}")
         elif word == "--url":
             plain.append(next(words, ""))
         elif word in CURL_VALUES:

@@ -20,6 +20,7 @@ Sent = TypeVar("Sent")
 FIELDS: Final = ("max_tokens", "temperature")
 LENGTHS: Final = {"drop": 1, "drop_field": 1, "rename": 2, "cap": 2, "role": 2, "map": 3}  # of what follows the verb
 NAME: Final = re.compile(r"\w{1,64}", re.ASCII)
+COUNT: Final = re.compile(r"[1-9][0-9]{0,8}")  # what a column of every database can hold
 ROLES: Final[dict[str, Role]] = {"system": "system", "user": "user"}
 WITHOUT_TOOLS: Final = ("tool_choice", "parallel_tool_calls")  # refused when there are no tools
 MOST_REFUSALS: Final = 3  # of one question, each for another parameter
@@ -69,7 +70,7 @@ def is_word(text: str) -> bool:
         return False
     match verb:
         case "cap":
-            return rest[1].isdecimal()
+            return bool(COUNT.fullmatch(rest[1]))
         case "role":
             return rest[1] in ROLES
         case "rename":

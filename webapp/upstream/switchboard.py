@@ -137,10 +137,10 @@ class Switchboard:
         while self._new:
             line = self._new.popleft()
             self._lines.add(line)
-            self._selector.register(line.incoming.sock, selectors.EVENT_READ, line)
+            self._guarded(lambda line: self._selector.register(line.incoming.sock, selectors.EVENT_READ, line), line)
             self._guarded(self._move, line, selectors.EVENT_READ)
 
-    def _guarded(self, step: Callable[..., None], line: Line, *more: object) -> None:
+    def _guarded(self, step: Callable[..., object], line: Line, *more: object) -> None:
         """A line whose step breaks is cut; the others go on."""
         try:
             step(line, *more)
@@ -197,8 +197,8 @@ class Switchboard:
     def _look(self, line: Line, now: float) -> None:
         if line.is_closing:
             self._leave_provider(line)
-        elif not line.is_jammed:  # who does not read has no right to the provider's silence
-            self._pass_on(line, line.incoming.look_at_clocks(now))
+        else:
+            self._pass_on(line, line.incoming.look_at_clocks(now, line.is_jammed))
         if line.held and now - line.held_since > SLOW_SECONDS:
             self._drop(line)
         elif not line.is_closing:

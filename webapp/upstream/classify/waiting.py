@@ -11,7 +11,8 @@ from webapp.upstream.shapes import as_dict, as_list, as_text
 NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "秒": 1.0, "分": 60.0, "小时": 3600.0}
 PART = re.compile(NUMBER + r"\s*(ms|s|m|h|d)")
-DURATION = rf"(?:{NUMBER}\s*(?:ms|s|m|h|d)[a-z]*\s*)+"
+# Possessive, as "1ms" can be read in two ways: giving back would take for ever where many of them end in nonsense.
+DURATION = rf"(?:{NUMBER}\s*+(?>ms|s|m|h|d)[a-z]*+\s*+)++"
 PROSE = re.compile(rf"(?:again in|retry in|retry after|please wait|wait for|available in)\s+({DURATION})")
 BARE = re.compile(rf"retry[-_ ]after[\"':= ]+{NUMBER}\b(?!\s*(?:ms|m|h|d))")
 CHINESE = re.compile(rf"{NUMBER}\s*(秒|分|小时)钟?之?后")
