@@ -105,6 +105,21 @@ def test_an_environment_key_serves_only_the_vendors_own_address_and_never_over_a
     assert key(openai) == "sk-from-the-environment-1"
 
 
+def test_a_member_does_not_spend_the_environment_key_on_a_provider_of_their_own(
+    make_app: Callable[[Settings], Flask], data_dir: Any, admin: Person, form: Callable[..., Form]
+) -> None:
+    keys = {"OPENAI_API_KEY": Secret("sk-from-the-environment-1")}
+    app = make_app(Settings(data_dir=data_dir, threads=64, environment_keys=keys))
+    typed = form(vendor="openai", base_url="https://api.openai.com/v1", api_key="", is_shared="y")
+    has_key = []
+    for name in ("admin", "owner"):
+        place = Person(app.test_client()).sign_in(name).post("/providers", typed).headers["Location"]
+        with app.app_context():
+            found = db.session.get_one(Provider, int(place.rpartition("/")[2])).target(db.session).api_key
+        has_key.append(bool(found))
+    assert has_key == [True, False]
+
+
 def test_a_form_with_a_fault_is_drawn_also_when_the_key_comes_from_the_environment(
     make_app: Callable[[Settings], Flask], data_dir: Any
 ) -> None:

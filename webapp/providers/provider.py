@@ -71,9 +71,12 @@ class Provider(Record):
 
     @property
     def environment_key(self) -> Secret | None:
-        """The key of the vendor's environment variable; only at the vendor's own address, never over a saved one."""
+        """The key of the vendor's environment variable; only at the vendor's own address, never over a saved one.
+
+        It is the operator's: what admins share uses it, a member's own provider does not.
+        """
         template = self.vendor
-        if self.credential or not template.env or self.base_url != template.base_url:
+        if self.credential or not self.is_shared or not template.env or self.base_url != template.base_url:
             return None
         return runtime().settings.environment_keys.get(template.env)
 
