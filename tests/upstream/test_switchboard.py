@@ -5,11 +5,14 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from tests.certificates import self_signed, server_context
 from tests.far_end import FarEnd
 from webapp.upstream import stream
+from webapp.upstream.connection import tls_context
 from webapp.upstream.incoming import Incoming
 from webapp.upstream.messages import ChatMessage, ChatRequest, Piece
 from webapp.upstream.streaming import AnswerStream
@@ -84,3 +87,20 @@ def test_a_slow_reader_holds_a_provider_for_the_whole_time_of_a_call_at_most(tar
     assert source.reply.error
     assert source.reply.error.category == "timeout"
     incoming.leave(pool)
+
+
+def test_many_small_records_of_tls_are_read_to_the_end_without_starving_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server writes each event as a record of its own; a read takes one, and the socket stays readable."""
+    pem = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    tls_context.cache_clear()
+    with FarEnd(tls=server_context(pem), text="word " * 500) as far_end:
+        source, incoming = begun(Target("openai", far_end.base_url, allow_private=True), "ok")
+        board, listener = Switchboard(), Listener()
+        board.carry(incoming, listener)
+        assert listener.left.wait(10)
+        assert listener.text == source.reply.text == far_end.text
+        pool.close()
+    tls_context.cache_clear()
