@@ -48,7 +48,7 @@ def test_a_refusal_is_remembered_under_the_answer_and_undone_on_the_page_of_the_
 def test_the_page_of_a_model_tests_just_this_model(page: Page, house: House) -> None:
     house.add("ok", "slow")
     house.visit(page, "/models?q=slow")
-    page.get_by_role("row").filter(has_text="Far End").get_by_role("link", name="slow").click()
+    page.get_by_role("row").filter(has_text="Far End").get_by_role("link", name="slow", exact=True).click()
     page.get_by_role("button", name="Test this model").click()
     check = page.locator("#model-check")
     expect(check.locator("li.done").filter(has_text="Stream")).to_contain_text("slow")

@@ -63,7 +63,7 @@ def test_a_refresh_fills_the_list_and_says_when(
     assert "The list was not read yet." in owner.get(f"/models?provider={provider}").text
     refresh(owner, provider)
     section = owner.get(f"/models?provider={provider}", headers={"HX-Request": "true"}).text
-    assert "List from just now" in section
+    assert "List read just now" in section
     assert "whisper-1" in section
     assert "whisper-1" not in owner.get("/models/picker?q=whisper").text.replace("“whisper”", "")
 

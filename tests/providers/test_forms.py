@@ -88,8 +88,17 @@ def test_metadata_addresses_are_refused_even_when_confirmed(
 
 
 def test_a_name_that_does_not_fit_is_refused(app: Flask, admin: Person, form: Callable[..., Form]) -> None:
-    for name in ["", "   ", "x" * 300, "bell \x07", "NUL \x00"]:
+    for name in ["x" * 300, "bell \x07", "NUL \x00"]:
         refused(app, admin, form(name=name), "name")
+
+
+@pytest.mark.parametrize("name", ["", "   "])
+def test_a_provider_without_a_name_is_called_by_its_host(
+    admin: Person, create: Callable[..., int], stored: Callable[[int], Provider], app: Flask, name: str
+) -> None:
+    provider = create(admin, name=name)
+    with app.app_context():
+        assert stored(provider).name == stored(provider).host.partition(":")[0]
 
 
 def test_a_key_that_cannot_be_sent_is_refused_and_not_repeated(
@@ -133,7 +142,7 @@ def test_a_header_too_many_is_refused_instead_of_dropped(app: Flask, admin: Pers
 
 
 def test_typed_headers_survive_a_fault_elsewhere(app: Flask, admin: Person, form: Callable[..., Form]) -> None:
-    typed = form(name="", **{"headers-0-name": "X-Team", "headers-0-value": "typed value"})
+    typed = form(name="x" * 300, **{"headers-0-name": "X-Team", "headers-0-value": "typed value"})
     page = refused(app, admin, typed, "name")
     assert 'value="X-Team"' in page
     assert 'value="typed value"' in page

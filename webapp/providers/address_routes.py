@@ -51,7 +51,7 @@ def create_draft() -> Response:
     if wants_fragment() and not form.pasted.is_more_than_an_address:
         if not form.is_key_typed:
             form.keep_key(g.user.id)
-        return fragment("providers/_base_url.html", form=form)
+        return fragment("providers/_base_url.html", form=form, is_replaced=True)
     form.is_key_typed = False  # all fields are drawn anew
     response = form_again(form, provider, 200)
     if wants_fragment():

@@ -147,5 +147,5 @@ def _provider_of(check: Check) -> Provider | None:
 
 def _answer(check: Check) -> Response:
     if wants_fragment():
-        return fragment("providers/_check.html", check=check, provider=_provider_of(check))
+        return fragment("providers/_check.html", check=check, provider=_provider_of(check), is_begun=check.is_running)
     return go_to(url_for("checks.show_check", check_id=check.id))

@@ -67,7 +67,7 @@ class ProviderForm(Form):
 
     def __init__(self, *args: Any, is_address_fixed: bool = False, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.is_address_fixed = is_address_fixed
+        self.is_address_fixed = self.name.flags.required = is_address_fixed
         self.pasted = Pasted("")
         self.is_key_typed = bool(self.api_key.data)
         self.dialect.validate_choice = self.auth_style.validate_choice = not is_address_fixed
@@ -213,6 +213,8 @@ def checked_input(form: ProviderForm, user: User, provider: Provider | None = No
             form.auth_style.data, form.auth_name.data = provider.auth_style, provider.auth_name
     if not form.is_address_fixed:
         form.recognise(user.id)
+        if not form.name.data and form.saved_address:
+            form.name.data = host_port(form.saved_address)[0][:LONGEST_NAME]
     if not form.validate():
         return None
     if not form.is_address_fixed and form.private_address and not is_open(db.session, *form.private_address):

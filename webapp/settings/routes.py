@@ -1,5 +1,7 @@
 """The workspace page: what admins have opened, and what this installation is made of."""
 
+import sqlite3
+
 from flask import Blueprint, Response
 
 from webapp.core.config import VERSION
@@ -22,5 +24,5 @@ def show_workspace() -> Response:
         database=db.engine.dialect.name,
         data_dir=runtime().settings.data_dir,
         threads=runtime().settings.threads,
-        warning=sqlite_warning() if is_sqlite else None,
+        faulty_sqlite=sqlite3.sqlite_version if is_sqlite and sqlite_warning() else None,
     )
