@@ -47,7 +47,7 @@ def create(form: Callable[..., Form]) -> Callable[..., int]:
     def make(person: Person, **changes: Any) -> int:
         response = person.post("/providers", form(**changes))
         assert response.status_code == 303, response.text
-        return int(response.headers["Location"].rpartition("/")[2].removesuffix("?new=1"))
+        return int(response.headers["Location"].rpartition("/")[2])
 
     return make
 

@@ -49,7 +49,7 @@ def create_provider() -> Response:
         return form_again(form, None)
     provider = add_provider(db.session, g.user, wanted)
     db.session.commit()
-    return go_to(url_for("providers.show_provider", provider_id=provider.id, new=1))
+    return go_to(url_for("providers.show_provider", provider_id=provider.id, new=1 if wants_fragment() else None))
 
 
 @providers.get("/providers/<int:provider_id>")
