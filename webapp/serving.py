@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import gc
 import os
 import resource
 import select
@@ -189,6 +190,8 @@ def announce(worker: AnyWorker) -> None:
     with app.app_context():
         path = setup_path()
         parts.background.start(watch)
+    gc.collect()
+    gc.freeze()  # what is there now stays: looking through it again and again would stop all streams for a while
     host = "127.0.0.1" if parts.settings.host in ("0.0.0.0", "::") else parts.settings.host  # noqa: S104
     address = f"http://{f'[{host}]' if ':' in host else host}:{parts.settings.port}"
     print(f"\nJackfield is at {address}\n", flush=True)

@@ -45,7 +45,7 @@ def set_up_logs(log_format: str) -> None:
     handler.setFormatter(LineFormatter(as_json=log_format == "json"))
     # What no line shows need not be looked up for each (docs.python.org/3/howto/logging.html, Optimization).
     logging._srcfile = None
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging.logThreads = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)

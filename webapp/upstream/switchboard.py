@@ -19,6 +19,7 @@ from webapp.upstream.incoming import Incoming
 from webapp.upstream.messages import Piece
 from webapp.upstream.transport import pool
 
+MANY, PAUSE_SECONDS = 256, 0.001  # lines whose pieces are gathered for a moment: one round costs less than twenty
 LOOK_SECONDS = 0.25  # how often clocks are looked at
 LEFT_SECONDS = 0.5  # how often somebody looks whether the readers are still there
 REST_SECONDS = 2.0  # without work, before the thread sleeps until it is called
@@ -57,8 +58,8 @@ class Line:
         self.incoming, self.reader = incoming, reader
         self.held = b""  # bytes that the reader has not taken yet
         self.held_since = 0.0
-        self.is_closing = False  # the last bytes were said
-        self.has_left = self.is_read = False  # the provider is free again; so is the reader
+        # The last bytes were said; the provider is free again; the reader is.
+        self.is_closing = self.has_left = self.is_read = False
 
     @property
     def is_jammed(self) -> bool:
@@ -77,9 +78,9 @@ class Switchboard:
         self._lines: set[Line] = set()
         self._selector = selectors.DefaultSelector()
         self._bell, self._ear = socket.socketpair()
-        self._bell.setblocking(False)
-        self._ear.setblocking(False)
-        self._selector.register(self._ear, selectors.EVENT_READ, None)
+        for end in (self._bell, self._ear):
+            end.setblocking(False)
+        self._selector.register(self._ear, selectors.EVENT_READ)
         self._is_asleep = True
 
     def carry(self, incoming: Incoming, reader: Reader) -> None:
@@ -114,6 +115,8 @@ class Switchboard:
             now = time.monotonic()
             if self._lines or self._new or self._waiting:
                 worked = now
+            if len(self._lines) > MANY:
+                time.sleep(PAUSE_SECONDS)
             self._is_asleep = now - worked > REST_SECONDS
             ready = self._selector.select(None if self._is_asleep and not self._waiting else LOOK_SECONDS)
             self._is_asleep = False
@@ -176,12 +179,9 @@ class Switchboard:
         except OSError:
             self._drop(line)
             return
-        if count == len(data):
-            line.held = b""
-        else:
-            line.held = data[count:]
-            if count or not was_held:
-                line.held_since = time.monotonic()
+        line.held = data[count:]
+        if line.held and (count or not was_held):
+            line.held_since = time.monotonic()
         if line.held and not was_held:
             self._selector.register(line.reader.sock, selectors.EVENT_WRITE, line)
         elif was_held and not line.held:

@@ -36,6 +36,7 @@ TEXTS = (
     _("The answer is not HTTP."),
     _("The answer is not proper HTTP: %(reason)s"),
     _("The answer has more than %(count)s headers."),
+    _("The answer did not come after %(count)s interim ones."),
     _("The answer comes in a transfer coding that nobody asked for."),
     _("The answer is compressed although we asked for plain bytes."),
     _("The stream carried no answer."),
