@@ -192,6 +192,8 @@ class AnswerDecoder:
                 reply.finish_reason = "tool_calls"
             if reply.finish_reason == "error":
                 reply.error = failure("server_error", f"finish_reason: {raw}", key_ok=True)
+        elif end == "done" and reply.warnings and not self.progress:
+            reply.error = failure("bad_response", "nothing in the answer could be read")
         elif end in ("done", "message_stop") or (end == "json" and self.progress):
             reply.finish_reason = "tool_calls" if reply.tool_calls else "stop"
         elif end != "stopped":
