@@ -96,7 +96,7 @@ def test_a_list_without_a_model_is_no_dead_end(
     provider = add_provider(far_end.at("empty-list"), key=KEY)
     place = owner.post(f"/providers/{provider}/checks").headers["Location"]
     finished(owner)
-    assert "the list names none" in owner.get(place).text
+    assert "The list names none" in owner.get(place).text
 
 
 @pytest.mark.parametrize("model", ["402", "1113", "insufficient_quota"])

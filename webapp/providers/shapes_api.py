@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
+from flask_babel import gettext
 from werkzeug.datastructures import MultiDict
 
 from webapp.accounts.user import User
@@ -165,6 +166,8 @@ def wanted_provider(
     fields: ProviderChanges | ProviderDraft | NewProvider, user: User, provider: Provider | None = None
 ) -> ProviderInput:
     """Check what was sent, over what is stored or what the template says, by the form. Raises InvalidInputError."""
+    if not str(fields.get("name", "named")).strip():  # a form may name it after its host; a program says what it wants
+        raise InvalidInputError({"name": [gettext("Give it a name.")]})
     values = _stored(provider) if provider else _template(vendor(str(fields.get("type"))))
     values |= {FIELDS.get(name, name): value for name, value in fields.items()}
     for number, (name, value) in enumerate(values.pop("headers").items()):
