@@ -170,9 +170,10 @@ def _streamed(target: Target, asked: ChatRequest, answer: Answer) -> Response:
     with _waiting(client) as brake:
         source = stream(target, asked, brake)
         source.open()
-        brake.check()
         streamed = Streamed(source, answer, g.call, runtime().background.is_closing.is_set)
         incoming = source.detach() if client.can_be_carried else None
+        if incoming is None:
+            brake.check()
         first = incoming.wait(PATIENCE_SECONDS, brake) if incoming else []
         g.responder.attempts += source.reply.details.get("refusals", 0)
         if incoming and incoming.is_over:

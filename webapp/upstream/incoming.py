@@ -40,8 +40,7 @@ class Incoming:
         self.sock.setblocking(False)
         self._decoder, self._limits, self._spellings, self._fail = decoder, limits, spellings, fail
         self._room = limits.stream_bytes
-        now = time.monotonic()
-        self._total_at, self._silent_since, self._progress_at = now + limits.total_seconds, now, now
+        self._began = self._silent_since = self._progress_at = time.monotonic()
         self._silence_seconds = limits.first_byte_seconds
         self._progress = -1
         self._finished_at: float | None = None
@@ -97,7 +96,7 @@ class Incoming:
         for clock, since, seconds in (
             ("idle", self._silent_since, self._silence_seconds),
             ("progress", self._progress_at, limits.progress_seconds),
-            ("total", self._total_at - limits.total_seconds, limits.total_seconds),
+            ("total", self._began, limits.total_seconds),
         ):
             if now - since >= seconds and (clock == "total" or not is_held):
                 return self._broken(Overdue(clock, seconds))
@@ -118,11 +117,8 @@ class Incoming:
 
     def leave(self, pool: Pool) -> None:
         """Give the connection to the pool if it can be used again, else close it."""
-        if (
-            self._decoder.ended
-            and self._body.is_whole
-            and not (self._is_broken or not self._is_reusable or self._body.has_leftover)
-        ):
+        is_spoilt = self._is_broken or self._body.has_leftover
+        if self._decoder.ended and self._body.is_whole and self._is_reusable and not is_spoilt:
             pool.put(self.link)
         else:
             self.sock.close()
