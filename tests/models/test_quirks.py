@@ -16,7 +16,8 @@ from webapp.accounts.api_token import create_token
 from webapp.accounts.user import User
 from webapp.core.database import db, reading, writing
 from webapp.models.model import Model
-from webapp.providers.provider import Provider, duplicate_provider
+from webapp.providers.adding import duplicate_provider
+from webapp.providers.provider import Provider
 
 Add = Callable[..., int]
 WORD = "drop temperature"

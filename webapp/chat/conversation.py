@@ -1,8 +1,9 @@
 """A conversation: an ordered story of questions and answers, owned by one user."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ForeignKey, Text, select
+from sqlalchemy import JSON, ForeignKey, Text, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
@@ -12,6 +13,7 @@ from webapp.core.database import Record, UtcTime
 from webapp.core.errors import NotFoundError
 from webapp.core.ids import public_id, repeatable_id
 from webapp.models.model import Model
+from webapp.models.preset import Preset
 
 LISTED = 100
 LONGEST_TITLE = 80
@@ -30,7 +32,10 @@ class Conversation(Record):
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now, index=True)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    preset_id: Mapped[int | None] = mapped_column(ForeignKey("presets.id", ondelete="SET NULL"))
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # models/parameters.py
     model: Mapped[Model | None] = relationship()
+    preset: Mapped[Preset | None] = relationship()
 
 
 def begin_conversation(session: Session, user: User, send_key: str) -> Conversation:

@@ -127,6 +127,7 @@ def _facts(entry: dict[str, Any]) -> dict[str, Any]:
         "audio_input": "audio" in inputs if inputs else None,
         "input_price": cost.get("input"),
         "output_price": cost.get("output"),
+        "cached_price": cost.get("cache_read"),
     }
     return {name: value for name, value in facts.items() if value is not None}
 

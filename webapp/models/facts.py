@@ -11,7 +11,7 @@ from webapp.upstream.messages import CAPABILITIES
 PEOPLE, OBSERVED, LISTED, CATALOGUE, GUESS = "people", "observed", "provider", "catalogue", "guess"
 STRONGEST_FIRST: Final = (PEOPLE, OBSERVED, LISTED, CATALOGUE, GUESS)
 SIZES: Final = ("context_length", "max_output_tokens")
-PRICES: Final = ("input_price", "output_price")  # US dollars for a million tokens
+PRICES: Final = ("input_price", "output_price", "cached_price")  # US dollars for a million tokens
 NAMES: Final = (*SIZES, *CAPABILITIES, *PRICES)
 RANKS: Final = {PEOPLE: 0, GUESS: 2}  # of a context length; the others are compared
 AT: Final = "at"

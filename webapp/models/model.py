@@ -37,6 +37,9 @@ class Model(Record):
     context_length: Mapped[int | None]
     max_output_tokens: Mapped[int | None]
     capabilities: Mapped[dict[str, bool | None]] = mapped_column(JSON, default=dict)
+    input_price: Mapped[float | None]  # US dollars for a million tokens
+    output_price: Mapped[float | None]
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # parameters.py
     source: Mapped[str] = mapped_column(Text, default=DISCOVERED)
     search_text: Mapped[str] = mapped_column(Text)
     position: Mapped[int] = mapped_column(default=0)
@@ -69,9 +72,10 @@ class Model(Record):
         self.settle()
 
     def settle(self) -> None:
-        """Let sizes and capabilities be what all sources together say, people before all others."""
+        """Let sizes, prices and capabilities be what all sources together say, people before all others."""
         values = {name: fact.value for name, fact in merged(self.facts or {}, self.overrides or {}).items()}
         self.context_length, self.max_output_tokens = (values.get(name) for name in SIZES)
+        self.input_price, self.output_price = values.get("input_price"), values.get("output_price")
         capabilities = {name: values.get(name) for name in CAPABILITIES}
         if capabilities != self.capabilities:
             self.capabilities = capabilities

@@ -10,12 +10,13 @@ from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.errors import ConflictError
 from webapp.core.runtime import runtime
+from webapp.providers.adding import duplicate_provider
 from webapp.providers.check import UNKNOWN
 from webapp.providers.checks import begin_check
 from webapp.providers.editing import confirm_private
 from webapp.providers.failure import failure_record
 from webapp.providers.private_address import is_open
-from webapp.providers.provider import Provider, change_address, duplicate_provider
+from webapp.providers.provider import Provider, change_address
 from webapp.providers.vendors import known_addresses
 from webapp.upstream.addresses import AddressError, host_port, is_denied, needs_confirmation, normalise, origin
 from webapp.upstream.classify.vendors import SIBLINGS

@@ -26,6 +26,7 @@ class Check(Record):
     name: Mapped[str] = mapped_column(Text)
     model: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, default=RUNNING)
+    batch: Mapped[str | None] = mapped_column(Text, index=True)  # those that were started together
     rungs: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -8,8 +8,9 @@ from webapp.accounts.user import User
 from webapp.core.errors import ForbiddenError
 from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
+from webapp.providers.adding import add_provider
 from webapp.providers.private_address import is_open, open_address
-from webapp.providers.provider import Provider, add_provider, change_address
+from webapp.providers.provider import Provider, change_address
 from webapp.providers.vendors import vendor
 from webapp.upstream.addresses import host_port, origin
 from webapp.upstream.target import AuthStyle, Target

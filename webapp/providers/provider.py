@@ -1,20 +1,17 @@
 """A provider: one address that serves models, and how to call it."""
 
-import contextlib
 import re
-import unicodedata
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Select, Text, or_, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime
-from webapp.core.errors import BusyError, ConflictError, CryptoError, ForbiddenError, NotFoundError
+from webapp.core.errors import ConflictError, ForbiddenError, NotFoundError
 from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
 from webapp.providers.credential import Credential, store_key
@@ -26,7 +23,6 @@ from webapp.upstream.target import AuthStyle, Target
 # What the user asked to remember: model id -> word of upstream/repair.py -> when (ISO) and who.
 Quirks = dict[str, dict[str, dict[str, str]]]
 
-MOST_AT_ONCE = 50  # who add a provider of the same name
 UNDO_TIME = timedelta(seconds=30)
 LONGEST_REFRESH = timedelta(seconds=90)  # an older "started" belongs to a process that died
 
@@ -56,6 +52,13 @@ class Provider(Record):
     refreshed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     refresh_started_at: Mapped[datetime | None] = mapped_column(UtcTime)
     refresh_failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    refresh_failures: Mapped[int] = mapped_column(default=0, server_default="0")  # in a row
+    refresh_due_at: Mapped[datetime | None] = mapped_column(UtcTime)  # empty: as soon as it can answer
+    refresh_blocked_until: Mapped[datetime | None] = mapped_column(UtcTime)  # no list call before, whoever asks
+    refresh_hours: Mapped[int] = mapped_column(default=6, server_default="6")  # how long a list counts as fresh
+    list_etag: Mapped[str | None] = mapped_column(Text)
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # models/parameters.py
+    limits: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # providers/limits.py
     quirks: Mapped[Quirks] = mapped_column(JSON, default=dict, server_default="{}")  # changed by models/quirk.py
     credential: Mapped[Credential | None] = relationship(lazy="joined", passive_deletes=True)
 
@@ -203,45 +206,3 @@ def restore_provider(session: Session, user: User, provider_id: int) -> Provider
         raise NotFoundError
     found.deleted_at = None
     return found
-
-
-def duplicate_provider(session: Session, provider: Provider, user: User, name: str) -> Provider:
-    """Copy a provider, with its key when the user may change the original, under a name of its own."""
-    copy = Provider(
-        owner_id=user.id,
-        is_shared=provider.is_shared and user.is_admin,
-        name=name,
-        is_builtin=False,
-        **{
-            field: getattr(provider, field)
-            for field in ("vendor_id", "dialect", "base_url", "auth_style", "auth_name", "quirks")
-        },
-    )
-    add_provider(session, copy)
-    if provider.may_change(user):
-        try:
-            if provider.credential and (key := provider.key()):
-                store_key(session, copy.id, copy.owner_id, key, origin(copy.base_url))
-            copy.headers = [copy.seal_header(row["name"], provider.open_header(row)) for row in provider.headers or []]
-        except CryptoError:
-            copy.headers = []
-    return copy
-
-
-def add_provider(session: Session, provider: Provider) -> None:
-    """Store a new provider under a short name of its own, also when several of that name come at once."""
-    for _ in range(MOST_AT_ONCE):
-        provider.slug = free_slug(session, provider.name)
-        with contextlib.suppress(IntegrityError), session.begin_nested():
-            session.add(provider)
-            session.flush()
-            return
-    raise BusyError
-
-
-def free_slug(session: Session, name: str) -> str:
-    """Return a short name for the API that nobody has: `xuong-da-nang`, then `xuong-da-nang-2`."""
-    plain = unicodedata.normalize("NFKD", name.replace("đ", "d").replace("Đ", "D"))
-    stem = re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode().lower()).strip("-")[:40] or "provider"
-    taken = set(session.scalars(select(Provider.slug).where(Provider.slug.startswith(stem))))
-    return next(slug for slug in (stem, *(f"{stem}-{n}" for n in range(2, 10_000))) if slug not in taken)

@@ -4,6 +4,7 @@ from flask import Blueprint, Response, g, request, url_for
 from flask_babel import gettext
 
 from webapp.core.database import db
+from webapp.providers.adding import duplicate_provider
 from webapp.providers.check import latest_checks
 from webapp.providers.editing import create_provider as add_provider
 from webapp.providers.editing import update_provider as change_provider
@@ -12,7 +13,6 @@ from webapp.providers.header_forms import HeaderForm
 from webapp.providers.overview import TABS, overview
 from webapp.providers.provider import (
     Provider,
-    duplicate_provider,
     find_own_provider,
     find_provider,
     restore_provider,

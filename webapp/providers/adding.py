@@ -1,0 +1,67 @@
+"""Brings new providers in, each under a short name of its own."""
+
+import contextlib
+import re
+import unicodedata
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from webapp.accounts.user import User
+from webapp.core.errors import BusyError, CryptoError
+from webapp.providers.credential import store_key
+from webapp.providers.provider import Provider
+from webapp.upstream.addresses import origin
+
+MOST_AT_ONCE = 50  # who add a provider of the same name
+COPIED = (
+    "vendor_id",
+    "dialect",
+    "base_url",
+    "auth_style",
+    "auth_name",
+    "quirks",
+    "refresh_hours",
+    "parameters",
+    "limits",
+)
+
+
+def duplicate_provider(session: Session, provider: Provider, user: User, name: str) -> Provider:
+    """Copy a provider, with its key when the user may change the original, under a name of its own."""
+    copy = Provider(
+        owner_id=user.id,
+        is_shared=provider.is_shared and user.is_admin,
+        name=name,
+        is_builtin=False,
+        **{field: getattr(provider, field) for field in COPIED},
+    )
+    add_provider(session, copy)
+    if provider.may_change(user):
+        try:
+            if provider.credential and (key := provider.key()):
+                store_key(session, copy.id, copy.owner_id, key, origin(copy.base_url))
+            copy.headers = [copy.seal_header(row["name"], provider.open_header(row)) for row in provider.headers or []]
+        except CryptoError:
+            copy.headers = []
+    return copy
+
+
+def add_provider(session: Session, provider: Provider) -> None:
+    """Store a new provider under a short name of its own, also when several of that name come at once."""
+    for _ in range(MOST_AT_ONCE):
+        provider.slug = free_slug(session, provider.name)
+        with contextlib.suppress(IntegrityError), session.begin_nested():
+            session.add(provider)
+            session.flush()
+            return
+    raise BusyError
+
+
+def free_slug(session: Session, name: str) -> str:
+    """Return a short name for the API that nobody has: `xuong-da-nang`, then `xuong-da-nang-2`."""
+    plain = unicodedata.normalize("NFKD", name.replace("đ", "d").replace("Đ", "D"))
+    stem = re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode().lower()).strip("-")[:40] or "provider"
+    taken = set(session.scalars(select(Provider.slug).where(Provider.slug.startswith(stem))))
+    return next(slug for slug in (stem, *(f"{stem}-{n}" for n in range(2, 10_000))) if slug not in taken)
