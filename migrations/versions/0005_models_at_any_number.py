@@ -28,11 +28,7 @@ def upgrade() -> None:
     op.create_index("ix_checks_batch", "checks", ["batch"])
     _create_presets()
     _widen("conversations", "parameters", sa.JSON(), "{}")
-    # SQLite adds a key with its column only; making the table anew would take the messages along.
-    op.execute(
-        "ALTER TABLE conversations ADD COLUMN preset_id INTEGER"
-        " CONSTRAINT fk_conversations_preset_id REFERENCES presets (id) ON DELETE SET NULL"
-    )
+    _widen("conversations", "preset_id", sa.Integer())
     _create_marks()
     _create_drifts()
     _create_capability_checks()

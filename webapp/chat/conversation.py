@@ -13,7 +13,6 @@ from webapp.core.database import Record, UtcTime
 from webapp.core.errors import NotFoundError
 from webapp.core.ids import public_id, repeatable_id
 from webapp.models.model import Model
-from webapp.models.preset import Preset
 
 LISTED = 100
 LONGEST_TITLE = 80
@@ -32,10 +31,10 @@ class Conversation(Record):
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now, index=True)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    preset_id: Mapped[int | None] = mapped_column(ForeignKey("presets.id", ondelete="SET NULL"))
+    # No foreign key: SQLite cannot add one to a table that holds rows others depend on.
+    preset_id: Mapped[int | None]
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # models/parameters.py
     model: Mapped[Model | None] = relationship()
-    preset: Mapped[Preset | None] = relationship()
 
 
 def begin_conversation(session: Session, user: User, send_key: str) -> Conversation:
