@@ -11,7 +11,10 @@ from webapp.core.database import take_turns, writing
 from webapp.core.runtime import runtime
 from webapp.models.api import models_api
 from webapp.models.discovery import store_list
+from webapp.models.page_routes import model_page
+from webapp.models.picker_routes import picker
 from webapp.models.routes import models
+from webapp.models.section_routes import provider_models
 from webapp.models.seed import seed_providers
 from webapp.openai_api.routes import v1
 from webapp.providers import checks as connection_checks
@@ -42,7 +45,8 @@ def install_features(app: Flask) -> None:
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
-    for blueprint in (health, accounts, tokens, settings, providers, addresses, checks, models, chat, runs, v1):
+    pages = (accounts, tokens, settings, providers, addresses, checks, provider_models, model_page, picker, models)
+    for blueprint in (health, *pages, chat, runs, v1):
         app.register_blueprint(blueprint)
     for blueprint in (api, models_api, openapi):
         app.register_blueprint(blueprint)

@@ -120,9 +120,9 @@ def test_the_owner_finds_them(owner: Person, things: Things) -> None:
 @pytest.mark.parametrize(
     ("method", "address", "form"),
     [
-        ("GET", "/models?provider={provider_id}", {}),
-        ("POST", "/models?provider={provider_id}", {"model_id": "x"}),
-        ("POST", "/models/refreshes?provider={provider_id}", {}),
+        ("GET", "/providers/{provider_id}/models", {}),
+        ("POST", "/providers/{provider_id}/models", {"model_id": "x"}),
+        ("POST", "/providers/{provider_id}/models/refreshes", {}),
         ("POST", "/providers/checks", {"provider_id": "{provider_id}", "name": "x", "vendor": "custom"}),
         ("GET", "/providers/checks/{draft_id}", {}),
         ("GET", "/providers/checks/{draft_id}/events", {}),
@@ -201,5 +201,5 @@ def test_an_id_that_nothing_can_have_is_not_found(app: Flask, admin: Person, thi
             response = admin.client.open(address, method=method, headers={"X-CSRFToken": admin.csrf})
             refused = 401 if rule.startswith("/v1/") else 404
             assert response.status_code in (refused, 405), f"{method} {address}"
-    for address in ("/models?provider=", "/models?offset=", "/models/picker?chosen=", "/providers/headers/new?number="):
+    for address in ("/models?offset=", "/models/picker?chosen=", "/providers/headers/new?number="):
         assert admin.client.get(address + value, headers={"HX-Request": "true"}).status_code < 500, address

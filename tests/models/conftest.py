@@ -22,7 +22,7 @@ def refresh() -> Callable[..., None]:
     """Presses the button and waits until the list was read."""
 
     def press(person: Person, provider_id: int) -> None:
-        assert person.post(f"/models/refreshes?provider={provider_id}", htmx=True).status_code == 200
+        assert person.post(f"/providers/{provider_id}/models/refreshes", htmx=True).status_code == 200
         for thread in threading.enumerate():
             if thread.name == "refresh":
                 thread.join(20)

@@ -151,7 +151,7 @@ def test_the_chosen_model_is_marked(owner: Person, add_provider: Add, offer: Off
 def test_adding_a_model_by_its_id(admin: Person, add_provider: Add, offer: Offer) -> None:
     provider = add_provider(PLACE)
     offer(provider, "listed")
-    path = f"/models?provider={provider}"
+    path = f"/providers/{provider}/models"
     assert admin.post(path, {"model_id": " odd id/with:all "}, htmx=True).status_code == 200
     assert found(admin, "odd") == [" odd id/with:all "]
     for wrong in ("listed", "", "   ", "x" * 2_001, "bell\x07"):

@@ -48,10 +48,10 @@ def serve_list(monkeypatch: pytest.MonkeyPatch, value: Any) -> str:
 def test_two_clicks_cost_the_provider_one_call(owner: Person, add_provider: Add, far_end: FarEnd) -> None:
     provider = add_provider(far_end.at("hold"))
     for _ in range(5):
-        response = owner.post(f"/models/refreshes?provider={provider}", htmx=True)
+        response = owner.post(f"/providers/{provider}/models/refreshes", htmx=True)
         assert (response.status_code, "Reading the list" in response.text) == (200, True)
     far_end.wait_for_calls(1)
-    assert owner.post(f"/models/refreshes?provider={provider}").status_code == 303
+    assert owner.post(f"/providers/{provider}/models/refreshes").status_code == 303
     assert len(far_end.calls) == 1
     far_end.hang_up()
 
@@ -60,9 +60,9 @@ def test_a_refresh_fills_the_list_and_says_when(
     owner: Person, add_provider: Add, far_end: FarEnd, refresh: Refresh
 ) -> None:
     provider = add_provider(far_end.base_url)
-    assert "The list was not read yet." in owner.get(f"/models?provider={provider}").text
+    assert "The list was not read yet." in owner.get(f"/providers/{provider}/models").text
     refresh(owner, provider)
-    section = owner.get(f"/models?provider={provider}", headers={"HX-Request": "true"}).text
+    section = owner.get(f"/providers/{provider}/models", headers={"HX-Request": "true"}).text
     assert "List read just now" in section
     assert "whisper-1" in section
     assert "whisper-1" not in owner.get("/models/picker?q=whisper").text.replace("“whisper”", "")
@@ -79,7 +79,7 @@ def test_a_failure_keeps_the_old_list_and_shows_the_cause(
         session.get_one(Provider, provider).base_url = far_end.at(script)
     refresh(owner, provider)
     assert before == ids(provider) == list(far_end_lists.IDS)
-    section = owner.get(f"/models?provider={provider}").text
+    section = owner.get(f"/providers/{provider}/models").text
     assert f'id="refresh-failure-{provider}" role="alert"' in section
     assert "Refresh list" in section
     assert ("Wait 7 s" in section) == (script == "429")
@@ -94,7 +94,7 @@ def test_a_later_success_takes_the_failure_away(
     with app.app_context(), writing() as session:
         session.get_one(Provider, provider).base_url = far_end.base_url
     refresh(owner, provider)
-    assert "refresh-failure" not in owner.get(f"/models?provider={provider}").text
+    assert "refresh-failure" not in owner.get(f"/providers/{provider}/models").text
     assert ids(provider) == list(far_end_lists.IDS)
 
 
@@ -109,7 +109,7 @@ def test_lists_of_every_shape_and_size_are_read(
     refresh(owner, provider)
     assert len(ids(provider)) == count
     began = time.monotonic()
-    page = owner.get(f"/models?provider={provider}").text
+    page = owner.get(f"/providers/{provider}/models").text
     assert time.monotonic() - began < 1
     assert page.count("<tr><th scope") <= 61
     assert ("Show all" in page) == (count > 60)
@@ -122,7 +122,7 @@ def test_odd_ids_are_kept_as_they_are_and_shown_as_text(
     provider = add_provider(far_end.at(serve_list(monkeypatch, {"data": [*entries, {"id": 7}, {"id": None}, {}, "x"]})))
     refresh(owner, provider)
     assert [model_id for model_id in ids(provider) if model_id in ODD_IDS] == ODD_IDS
-    for path in (f"/models?provider={provider}", "/models", "/models/picker"):
+    for path in (f"/providers/{provider}/models", "/models", "/models/picker"):
         page = owner.get(path).text
         assert "<script>alert" not in page
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
@@ -155,7 +155,7 @@ def test_a_model_that_left_the_list_can_be_typed_and_stays(
     refresh(admin, provider)
     serve_list(monkeypatch, ["two"])
     refresh(admin, provider)
-    assert admin.post(f"/models?provider={provider}", {"model_id": "one"}, htmx=True).status_code == 200
+    assert admin.post(f"/providers/{provider}/models", {"model_id": "one"}, htmx=True).status_code == 200
     refresh(admin, provider)
     assert sorted(ids(provider)) == ["one", "two"]
     with app.app_context():
@@ -170,7 +170,7 @@ def test_a_refresh_of_a_process_that_died_does_not_block_the_next(
     with app.app_context(), writing() as session:
         row = session.get_one(Provider, provider)
         row.refresh_started_at = clock.now() - LONGEST_REFRESH - timedelta(seconds=1)
-    assert "Reading the list" not in owner.get(f"/models?provider={provider}").text
+    assert "Reading the list" not in owner.get(f"/providers/{provider}/models").text
     refresh(owner, provider)
     assert len(ids(provider)) == 5
 
@@ -179,7 +179,7 @@ def test_a_provider_that_is_deleted_while_its_list_is_read_does_no_harm(
     app: Flask, owner: Person, add_provider: Add, far_end: FarEnd, caplog: pytest.LogCaptureFixture
 ) -> None:
     provider = add_provider(far_end.at("hold"))
-    owner.post(f"/models/refreshes?provider={provider}")
+    owner.post(f"/providers/{provider}/models/refreshes")
     far_end.wait_for_calls(1)
     with app.app_context(), writing() as session:
         session.execute(db.delete(Provider).where(Provider.id == provider))

@@ -33,10 +33,10 @@ def test_a_strangers_private_provider_is_not_there(
             response = person.post(f"/providers/{provider}{path}", form(name="Taken"))
             assert (path, response.status_code) == (path, 404)
         assert person.post("/providers/checks", form(provider_id=provider)).status_code == 404
-        for path in (f"/models?provider={provider}", f"/models/refreshes?provider={provider}"):
+        for path in (f"/providers/{provider}/models", f"/providers/{provider}/models/refreshes"):
             call = person.get if "refreshes" not in path else person.post
             assert (path, call(path).status_code) == (path, 404)
-        assert person.post(f"/models?provider={provider}", {"model_id": "x"}).status_code == 404
+        assert person.post(f"/providers/{provider}/models", {"model_id": "x"}).status_code == 404
         assert "Mine alone" not in person.get("/providers?q=mine").text
     with app.app_context():
         row = db.session.get_one(Provider, provider)
@@ -54,7 +54,7 @@ def test_members_use_what_is_shared_and_change_nothing_of_it(
     for path in ("", "/switch", "/delete", "/key/delete", "/private-address"):
         assert (path, owner.post(f"/providers/{provider}{path}", form()).status_code) == (path, 403)
     assert owner.post("/providers/checks", form(provider_id=provider)).status_code == 403
-    assert owner.post(f"/models?provider={provider}", {"model_id": "x"}).status_code == 403
+    assert owner.post(f"/providers/{provider}/models", {"model_id": "x"}).status_code == 403
 
 
 def test_a_members_provider_is_the_members_own_even_when_shared_is_ticked(
@@ -129,9 +129,9 @@ def test_a_provider_that_cannot_be_is_not_found(admin: Person, provider_id: str)
         assert admin.get(f"/providers/{provider_id}{path}").status_code == 404
     for path in POSTS[1:]:
         assert admin.post(f"/providers/{provider_id}{path}").status_code == 404
-    assert admin.get(f"/models?provider={provider_id}&offset={provider_id}").status_code in (200, 404)
+    assert admin.get(f"/providers/{provider_id}/models").status_code == 404
     assert admin.get(f"/models/picker?offset={provider_id}&chosen={provider_id}").status_code == 200
-    assert admin.post(f"/models/refreshes?provider={provider_id}").status_code == 404
+    assert admin.post(f"/providers/{provider_id}/models/refreshes").status_code == 404
     assert admin.get(f"/providers/checks/{provider_id}").status_code == 404
 
 

@@ -121,13 +121,13 @@ def test_a_test_for_which_no_place_is_left_is_not_left_running(
         background = app.extensions["jackfield"].background
         for _ in range(background.places):
             background.start(release.wait)
-        for path in (f"/providers/{provider}/checks", f"/models/refreshes?provider={provider}"):
+        for path in (f"/providers/{provider}/checks", f"/providers/{provider}/models/refreshes"):
             assert owner.post(path).status_code == 503
         with pytest.raises(BusyError):
             background.start(release.wait)
     release.set()
     assert "Testing" not in owner.get(f"/providers/{provider}/card", headers={"HX-Request": "true"}).text
-    assert "Refresh list" in owner.get(f"/models?provider={provider}").text
+    assert "Refresh list" in owner.get(f"/providers/{provider}/models").text
 
 
 def test_what_a_killed_process_left_running_is_ended_at_the_next_start(

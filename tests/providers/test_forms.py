@@ -206,7 +206,12 @@ def test_fields_that_no_form_has_are_not_bound(
 
 def test_secrets_typed_into_a_form_are_never_part_of_a_page(admin: Person, create: Callable[..., int]) -> None:
     provider = create(admin, **{"headers-0-name": "X-Team-Secret", "headers-0-value": SECRET_HEADER})
-    for path in ("/providers", f"/providers/{provider}", f"/providers/{provider}/edit", f"/models?provider={provider}"):
+    for path in (
+        "/providers",
+        f"/providers/{provider}",
+        f"/providers/{provider}/edit",
+        f"/providers/{provider}/models",
+    ):
         page = admin.get(path).text
         assert KEY not in page
         assert SECRET_HEADER not in page

@@ -173,7 +173,7 @@ def test_a_key_that_was_tampered_with_is_not_opened_and_nobody_is_called(
         assert "stored key cannot be opened" in response.text
         draft = form(base_url=base_url, api_key="", provider_id=one)
         assert admin.post("/providers/checks", draft).status_code == 409
-        admin.post(f"/models/refreshes?provider={one}")
+        admin.post(f"/providers/{one}/models/refreshes")
         place = admin.post("/chat", {"text": "Hi", "model": pk, "send_key": "k" * 20}).headers["Location"]
         admin.client.get("/chat/runs/1/events", buffered=True)
         assert "The saved key does not open" in admin.get(place).text
@@ -236,7 +236,7 @@ def test_the_canary_is_in_no_page_no_log_and_no_file(
         provider = create(admin, base_url=base_url, allow_private="y", **HEADERS)
         admin.post(f"/providers/{provider}/checks", {"model": "ok"})
         check = finished(admin)
-        paths += [f"/providers/{provider}{path}" for path in ("", "/edit", "/card")] + [f"/models?provider={provider}"]
+        paths += [f"/providers/{provider}{path}" for path in ("", "/edit", "/card")] + [f"/providers/{provider}/models"]
         paths += [f"/providers/checks/{check.id}", f"/providers/checks/{check.id}/events"]
     assert len(far_end.calls) >= 4
     texts = [person.client.get(path, buffered=True).text for path in paths for person in (admin, owner)]

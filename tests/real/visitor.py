@@ -62,7 +62,7 @@ class Visitor:
     def add_model(self, provider_page: str, model_id: str) -> str:
         """Add a model by its id and return what the picker chooses it by."""
         provider_id = provider_page.rpartition("/")[2]
-        response = self.post(f"/models?provider={provider_id}", model_id=model_id)
+        response = self.post(f"/providers/{provider_id}/models", model_id=model_id)
         assert response.status_code == 303, response.text
         found = re.search(r'data-model="(\d+)"', self.get(f"/models/picker?q={model_id}").text)
         assert found
