@@ -4,7 +4,7 @@ from typing import Any
 
 from webapp.models.model import Model, searchable
 
-FIELDS = ("display_name", "kind", "context_length", "max_output_tokens")
+FIELDS = ("display_name", "kind", "context_length", "max_output_tokens", "input_price", "output_price")
 LABELS = ("display_name", "kind")  # of these, what the provider said is known again after its next refresh
 
 
