@@ -11,6 +11,7 @@ from webapp.upstream.dialects import DIALECTS, Call, demo
 from webapp.upstream.dialects.call import json_call
 from webapp.upstream.failures import Exchange, UpstreamError, failure
 from webapp.upstream.listing.slim import slimmed
+from webapp.upstream.listing.unchanged import NOT_MODIFIED, is_conditional, unless_unchanged, validator_in
 from webapp.upstream.messages import ChatRequest, ModelList, Reply
 from webapp.upstream.redact import forms, redact, remove
 from webapp.upstream.repair import mended
@@ -24,9 +25,12 @@ ERROR_BYTES = 200_000  # read of an error
 Evidence = Callable[[], Exchange]  # made only when somebody looks at it
 
 
-def list_models(target: Target) -> ModelList:
-    """Return the model list over all its pages. Raises UpstreamError when not even the first page can be read."""
-    return read_models(target, Brake(time.monotonic() + target.limits.list_seconds))[0]
+def list_models(target: Target, validator: str | None = None) -> ModelList:
+    """Return the model list over all its pages, or that it is still the one with this validator.
+
+    Raises UpstreamError when not even the first page can be read.
+    """
+    return read_models(target, Brake(time.monotonic() + target.limits.list_seconds), validator=validator)[0]
 
 
 def complete(target: Target, request: ChatRequest) -> Reply:
@@ -34,7 +38,9 @@ def complete(target: Target, request: ChatRequest) -> Reply:
     return ask(target, request, Brake())[0]
 
 
-def read_models(target: Target, brake: Brake, pages: int = MAX_PAGES) -> tuple[ModelList, Evidence]:
+def read_models(
+    target: Target, brake: Brake, pages: int = MAX_PAGES, validator: str | None = None
+) -> tuple[ModelList, Evidence]:
     """Return the list and the exchange of its last page. Raises UpstreamError and Stopped.
 
     A later page that cannot be read ends the list: it stays incomplete and carries the error.
@@ -45,9 +51,15 @@ def read_models(target: Target, brake: Brake, pages: int = MAX_PAGES) -> tuple[M
     dialect = DIALECTS[target.dialect]
     found = ModelList()
     seen: set[str] = set()
-    for _ in range(pages):
+    for number in range(pages):
+        call = dialect.list_call(target, found.next)
+        if validator and not number:
+            call = unless_unchanged(call, validator)
         try:
-            sent, body = _fetch(target, dialect.list_call(target, found.next), brake, "list")
+            sent, body = _fetch(target, call, brake, "list")
+            evidence = functools.partial(sent.exchange, body)
+            if sent.answer.status == NOT_MODIFIED:
+                return ModelList(validator=validator, is_unchanged=True), evidence
             page = dialect.read_list(body, target)
             if page.error:
                 raise with_evidence(page.error, sent, body)
@@ -63,7 +75,7 @@ def read_models(target: Target, brake: Brake, pages: int = MAX_PAGES) -> tuple[M
         found.duplicates_dropped += page.duplicates_dropped + len(page.models) - len(fresh)
         found.details |= page.details
         found.next, found.complete = page.next, page.complete
-        evidence = functools.partial(sent.exchange, body)
+        found.validator = None if number or page.next else validator_in(sent.answer.headers)
         if not page.next or not fresh:
             break
     return found, evidence
@@ -120,6 +132,8 @@ def opened(target: Target, call: Call, brake: Brake, seconds: float, cap: int, k
         sent = send(target, call, brake, seconds, cap)
     except Fault as fault:
         raise error_of(fault, target) from fault
+    if sent.answer.status == NOT_MODIFIED and is_conditional(call):
+        return sent
     if 200 <= sent.answer.status < 300:
         if sent.answer.is_encoded:
             sent.answer.close()

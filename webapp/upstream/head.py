@@ -16,7 +16,9 @@ from webapp.upstream.redact import redact
 from webapp.upstream.target import AuthStyle, Target
 
 # What a dialect may send of its own; everything else is written here or is an extra header of the provider.
-DIALECT_HEADERS = frozenset({"accept", "content-type", "anthropic-version", "anthropic-beta"})
+DIALECT_HEADERS = frozenset(
+    {"accept", "content-type", "if-none-match", "if-modified-since", "anthropic-version", "anthropic-beta"}
+)
 RESERVED_HEADERS = frozenset(
     {"host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "expect"}
     | {"content-length", "content-type", "content-encoding", "accept-encoding", "proxy-connection"}

@@ -108,12 +108,18 @@ class ModelInfo:
 
 @dataclass(slots=True)
 class ModelList:
-    """A normalised model list, over all pages that were read."""
+    """A normalised model list, over all pages that were read.
+
+    `validator` is what the provider offers to ask with whether the list changed; `is_unchanged`: it did not, and
+    nothing of it came.
+    """
 
     models: list[ModelInfo] = field(default_factory=list)
     complete: bool = True
     next: dict[str, Any] | None = None
     skipped: int = 0
     duplicates_dropped: int = 0
+    validator: str | None = None
+    is_unchanged: bool = False
     error: UpstreamError | None = None
     details: dict[str, Any] = field(default_factory=dict)
