@@ -29,6 +29,7 @@ def upgrade() -> None:
     _create_presets()
     _widen("conversations", "parameters", sa.JSON(), "{}")
     _widen("conversations", "preset_id", sa.Integer())
+    _widen("runs", "preset_name", sa.Text())
     _create_marks()
     _create_drifts()
     _create_capability_checks()

@@ -54,6 +54,7 @@ class Run(Record):
     model_id: Mapped[str] = mapped_column(Text)
     model_name: Mapped[str] = mapped_column(Text)
     provider_name: Mapped[str] = mapped_column(Text)
+    preset_name: Mapped[str | None] = mapped_column(Text)
     route: Mapped[str] = mapped_column(Text, default="direct")
     started_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
     first_token_ms: Mapped[float | None]

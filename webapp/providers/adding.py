@@ -6,7 +6,7 @@ import unicodedata
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp.accounts.user import User
 from webapp.core.errors import BusyError, CryptoError
@@ -14,6 +14,7 @@ from webapp.providers.credential import store_key
 from webapp.providers.provider import Provider
 from webapp.upstream.addresses import origin
 
+PRESETS = "preset"  # begins the names of presets in /v1, so no provider may have it
 MOST_AT_ONCE = 50  # who add a provider of the same name
 COPIED = (
     "vendor_id",
@@ -59,9 +60,13 @@ def add_provider(session: Session, provider: Provider) -> None:
     raise BusyError
 
 
-def free_slug(session: Session, name: str) -> str:
+def free_slug(
+    session: Session, name: str, column: InstrumentedAttribute[str] = Provider.slug, otherwise: str = "provider"
+) -> str:
     """Return a short name for the API that nobody has: `xuong-da-nang`, then `xuong-da-nang-2`."""
     plain = unicodedata.normalize("NFKD", name.replace("đ", "d").replace("Đ", "D"))
-    stem = re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode().lower()).strip("-")[:40] or "provider"
-    taken = set(session.scalars(select(Provider.slug).where(Provider.slug.startswith(stem))))
+    stem = re.sub(r"[^a-z0-9]+", "-", plain.encode("ascii", "ignore").decode().lower()).strip("-")[:40] or otherwise
+    taken = {*session.scalars(select(column).where(column.startswith(stem)))}
+    if column is Provider.slug:
+        taken.add(PRESETS)
     return next(slug for slug in (stem, *(f"{stem}-{n}" for n in range(2, 10_000))) if slug not in taken)
