@@ -1,0 +1,25 @@
+"""The name that always means one model, `<provider slug>/<model id>`, for fields in which people write one."""
+
+from sqlalchemy.orm import Session
+
+from webapp.accounts.user import User
+from webapp.core.errors import ConflictError, NotFoundError
+from webapp.models.model import Model, id_hash, visible_models
+
+
+def qualified(model: Model) -> str:
+    """Return the name that always means this model."""
+    return f"{model.provider.slug}/{model.model_id}"
+
+
+def find_named(session: Session, user: User, name: str) -> Model:
+    """Load the model of a name, or of an id that only one provider has; raise NotFoundError or ConflictError."""
+    slug, _, rest = name.partition("/")
+    rows = session.scalars(visible_models(user).where(Model.id_hash.in_([id_hash(name), id_hash(rest)]))).all()
+    whole = [row for row in rows if row.provider.slug == slug and row.model_id == rest]
+    found = whole or [row for row in rows if row.model_id == name]
+    if not found:
+        raise NotFoundError
+    if len(found) > 1:
+        raise ConflictError
+    return found[0]
