@@ -51,6 +51,11 @@ class Brake:
         if self.pulled.is_set():
             raise Stopped
 
+    def wait(self, seconds: float) -> None:
+        """Do nothing for so long. Raises Stopped as soon as the brake is pulled."""
+        if self.pulled.wait(seconds):
+            raise Stopped
+
     def release(self) -> None:
         """The step is over: its socket may belong to another call from now on."""
         with self._lock:

@@ -1,0 +1,1 @@
+"""Routing: who answers, by which route and with which key, and what happens when that fails."""
