@@ -1,0 +1,122 @@
+"""What a call carries beyond its messages, laid down in layers: provider, model, preset, conversation; pure.
+
+A layer is stored as a JSON object that holds only what was set: values by the names of PARAMETERS, `extra_body`
+(further fields of the request, joined over the layers by name) and `drop` (names that are never sent).
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import takewhile
+from typing import Any, Final
+
+from webapp.models.model import Model
+from webapp.models.preset import Preset
+from webapp.upstream.classify.parameters import NEEDED
+from webapp.upstream.messages import ChatRequest
+from webapp.upstream.repair import FIELDS, WITHOUT_TOOLS
+
+Layer = Mapping[str, Any]
+Layers = Mapping[str, Layer]
+
+LAYERS: Final = ("provider", "model", "preset", "conversation")  # a later one wins
+BINDING: Final = frozenset({"provider", "model"})  # what these drop, a program cannot send either
+PARAMETERS: Final = (
+    "temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop", "seed", "reasoning_effort",
+)  # fmt: skip
+# Other names of the same thing, in programs' requests and in other protocols.
+SAME: Final[Mapping[str, tuple[str, ...]]] = {
+    "max_tokens": ("max_completion_tokens",),
+    "stop": ("stop_sequences",),
+    "tools": WITHOUT_TOOLS,
+}
+# What a program may have set in place of ours.
+INSTEAD: Final[Mapping[str, tuple[str, ...]]] = {**SAME, "reasoning_effort": ("reasoning", "thinking", "output_config")}
+# An address, a key or a header comes from the provider's record, never from a request: proxies behind us obey these.
+MOVING: Final = frozenset(
+    "base_url api_base api_key api_version api_type organization project headers extra_headers default_headers "
+    "extra_query default_query extra_body custom_llm_provider model_list user_config azure_ad_token".split()
+)
+FIXED: Final = NEEDED | {"system"}  # a call cannot do without
+RESERVED: Final = MOVING | FIXED | {"stream_options", "drop", *PARAMETERS, *SAME["max_tokens"], *SAME["stop"]}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One field of a request, and the layer that decided on it; `earlier` is what it overruled, the latest first."""
+
+    name: str
+    value: Any
+    layer: str
+    is_dropped: bool = False
+    earlier: tuple["Setting", ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The value as people read it: text and numbers plain, all else as JSON."""
+        is_plain = isinstance(self.value, str | int | float) and not isinstance(self.value, bool)
+        return str(self.value) if is_plain else json.dumps(self.value, ensure_ascii=False)
+
+
+def layers_of(model: Model, preset: Preset | None = None, conversation: Layer | None = None) -> dict[str, Layer]:
+    """Return the layers of a call of this model."""
+    return {
+        "provider": model.provider.parameters or {},
+        "model": model.parameters or {},
+        "preset": preset.parameters if preset else {},
+        "conversation": conversation or {},
+    }
+
+
+def effective(layers: Layers) -> list[Setting]:
+    """Return what the layers say together, in the order of PARAMETERS, then by name.
+
+    A drop counts against its own and earlier layers: what a later one sets is sent again.
+    """
+    found: dict[str, Setting] = {}
+    for layer in LAYERS:
+        said = layers.get(layer) or {}
+        values = {name: said[name] for name in PARAMETERS if name in said} | said.get("extra_body", {})
+        for name, value in values.items():
+            found[name] = _over(found.get(name), Setting(name, value, layer))
+        for name in said.get("drop", ()):
+            found[name] = _over(found.get(name), Setting(name, None, layer, is_dropped=True))
+    return sorted(found.values(), key=_place)
+
+
+def sent(layers: Layers) -> dict[str, Any]:
+    """Return the fields of a request that result."""
+    return {setting.name: setting.value for setting in effective(layers) if not setting.is_dropped}
+
+
+def applied(request: ChatRequest, layers: Layers) -> ChatRequest:
+    """Return the request as the layers have it. What it holds already wins, but for what provider and model drop."""
+    if not any(layers.values()):
+        return request
+    own = {name: getattr(request, name) for name in FIELDS} | request.extra
+    changes: dict[str, Any] = {}
+    for setting in effective(layers):
+        name = setting.name
+        if setting.is_dropped and _is_binding(setting):
+            changes |= dict.fromkeys((name, *SAME.get(name, ())))
+        elif not setting.is_dropped and all(own.get(other) is None for other in (name, *INSTEAD.get(name, ()))):
+            changes[name] = setting.value
+    fields = {name: changes.pop(name) for name in FIELDS if name in changes}
+    return replace(request, extra=request.extra | changes, **fields)
+
+
+def _over(earlier: Setting | None, later: Setting) -> Setting:
+    if earlier is None:
+        return later
+    return replace(later, earlier=(replace(earlier, earlier=()), *earlier.earlier))
+
+
+def _place(setting: Setting) -> tuple[int, str]:
+    name = setting.name
+    return PARAMETERS.index(name) if name in PARAMETERS else len(PARAMETERS), name
+
+
+def _is_binding(dropped: Setting) -> bool:
+    """Tell whether provider or model dropped it, and no layer in between has set it again."""
+    drops = takewhile(lambda setting: setting.is_dropped, (dropped, *dropped.earlier))
+    return any(setting.layer in BINDING for setting in drops)
