@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from webapp.providers.provider import Provider
+from webapp.upstream.dialects import DIALECTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +22,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """Ranges by parameter; what the protocol `lacks` is left out of requests."""
+    """Ranges by parameter; the protocol `lacks` words for some: they are left out of requests."""
 
     by_name: dict[str, Range]
-    lacks: tuple[str, ...] = ()
+    lacks: frozenset[str] = frozenset()
 
 
 def ranges_of(provider: Provider | None = None) -> Ranges:
@@ -35,12 +36,10 @@ def ranges_of(provider: Provider | None = None) -> Ranges:
 @functools.cache
 def _ranges(dialect: str, vendor: str) -> Ranges:
     data = _data()
-    found = Ranges({name: _changed(Range(), limits) for name, limits in data["general"].items()})
+    found = {name: _changed(Range(), limits) for name, limits in data["general"].items()}
     for special in (data["dialect"].get(dialect, {}), data["vendor"].get(vendor, {})):
-        limits = {name: value for name, value in special.items() if name != "lacks"}
-        changed = {name: _changed(found.by_name[name], values) for name, values in limits.items()}
-        found = Ranges(found.by_name | changed, tuple(special.get("lacks", found.lacks)))
-    return found
+        found |= {name: _changed(found[name], limits) for name, limits in special.items()}
+    return Ranges(found, DIALECTS[dialect].LACKS if dialect in DIALECTS else frozenset())
 
 
 @functools.cache

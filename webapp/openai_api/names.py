@@ -11,6 +11,7 @@ from webapp.accounts.user import User
 from webapp.core.database import reading
 from webapp.core.memory import memory
 from webapp.models.model import Model, id_hash, visible_models
+from webapp.models.parameters import Layers, layers_of
 from webapp.openai_api.schema import RequestError
 from webapp.providers.provider import Provider, visible_providers
 from webapp.upstream.target import Target
@@ -26,6 +27,7 @@ class Seat:
     model_id: str
     name: str
     locked: Target
+    layers: Layers
 
     def target(self) -> Target:
         """Return where and how to call, the key opened for one call. Raises CryptoError."""
@@ -88,7 +90,9 @@ def list_described(session: Session, user: User) -> list[dict[str, Any]]:
 def _read_seat(user: User, name: str) -> Seat:
     with reading() as session:
         model = find_named_model(session, user, name)
-        return Seat(model.provider, model.model_id, qualified(model), model.provider.locked_target(session))
+        return Seat(
+            model.provider, model.model_id, qualified(model), model.provider.locked_target(session), layers_of(model)
+        )
 
 
 def _entry(slug: str, model_id: str, first_seen: datetime) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from flask import Blueprint, Response, g, request
 from webapp.core.database import db
 from webapp.core.errors import CryptoError, JackfieldError
 from webapp.core.runtime import runtime
+from webapp.models.parameters import applied
 from webapp.openai_api.admitted import admitted
 from webapp.openai_api.answer import Answer
 from webapp.openai_api.client import Client
@@ -78,7 +79,7 @@ def create_chat_completion() -> Response:
     """Ask a model; the answer is whole or streamed."""
     query = read_chat(request.get_data())
     seat = find_seat(g.user, query.model)
-    asked = chat_request(query, seat.model_id, seat.provider.dialect)
+    asked = applied(chat_request(query, seat.model_id, seat.provider.dialect), seat.layers)
     answer = Answer(seat.name, query.wants_usage)
     target = _leave_for(seat, "chat")
     if query.is_stream:

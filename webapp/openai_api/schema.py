@@ -7,15 +7,11 @@ from typing import Any
 import orjson
 
 from webapp.core.errors import JackfieldError
+from webapp.models.parameters import MOVING
 
 MOST_MESSAGES = 2048  # OpenAI's own limit
 LONGEST_NAME = 2000
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")  # the escape, not the text about it
-# An address, a key or a header comes from the provider's record, never from a request: proxies behind us obey these.
-FORBIDDEN = frozenset(
-    "base_url api_base api_key api_version api_type organization project headers extra_headers default_headers "
-    "extra_query default_query extra_body custom_llm_provider model_list user_config azure_ad_token".split()
-)
 # Whatever else may be asked for is passed on; these, long out of use, would come back in a form that our answers lack.
 OUT_OF_USE = {"functions": ([],), "function_call": ("none",)}
 # What clients send although it asks for nothing: leaving it out changes nothing.
@@ -68,7 +64,7 @@ def read_object(data: bytes) -> dict[str, Any]:
         raise RequestError("The body of your request is not a JSON object.")
     if NUL.search(data):
         raise RequestError("The request holds a NUL character.")
-    for name in sorted(FORBIDDEN & body.keys()):
+    for name in sorted(MOVING & body.keys()):
         raise RequestError(f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
     if not isinstance(model := body.get("model"), str) or not 0 < len(model) <= LONGEST_NAME:
         raise RequestError("You must provide a model parameter, a text.", param="model")

@@ -95,7 +95,7 @@ def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evid
     def fetch(request: ChatRequest) -> tuple[Sent, bytes]:
         return _fetch(target, dialect.chat_call(target, request, False), brake, "chat")
 
-    (sent, body), repaired = mended(request, target, dialect.ADDED, fetch)
+    (sent, body), repaired = mended(dialect.worded(request), target, dialect.ADDED, fetch)
     decoder = dialect.decoder(target)
     decoder.feed(body)
     decoder.close()

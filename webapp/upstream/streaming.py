@@ -88,8 +88,8 @@ class _WireStream:
             return
         self._started = time.perf_counter()
         try:
-            added = DIALECTS[self._target.dialect].ADDED
-            self._sent, repaired = mended(self._request, self._target, added, self._send)
+            dialect = DIALECTS[self._target.dialect]
+            self._sent, repaired = mended(dialect.worded(self._request), self._target, dialect.ADDED, self._send)
         except Stopped:
             self._decoder.stop()
             return

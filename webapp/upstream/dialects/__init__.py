@@ -17,6 +17,10 @@ class Dialect(Protocol):
     """A module of this package that speaks one protocol."""
 
     ADDED: Mapping[str, Any]  # what its chat calls send of their own accord
+    LACKS: frozenset[str]  # of our parameters: it has no word for them
+
+    def worded(self, request: ChatRequest) -> ChatRequest:
+        """Say a request's parameters in the words of the protocol."""
 
     def chat_call(self, target: Target, request: ChatRequest, stream: bool) -> Call:
         """Build the call that asks a model."""

@@ -1,6 +1,7 @@
 """The Messages protocol of Anthropic and its clones."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -10,13 +11,31 @@ from webapp.upstream.listing import read_list
 from webapp.upstream.messages import ChatMessage, ChatRequest
 from webapp.upstream.target import Target
 
-__all__ = ["ADDED", "chat_call", "decoder", "list_call", "read_list"]
+__all__ = ["ADDED", "LACKS", "chat_call", "decoder", "list_call", "read_list", "worded"]
 
 VERSION: Final = "2023-06-01"
 VERSION_HEADER: Final = {"anthropic-version": VERSION}
 MAX_TOKENS: Final = 8192  # the API demands a number; every model since Claude 3.5 allows this one
 ADDED: Mapping[str, Any] = MappingProxyType({"max_tokens": MAX_TOKENS})
 PAGE_SIZE: Final = "1000"
+LACKS: Final = frozenset({"presence_penalty", "frequency_penalty", "seed"})
+
+
+def worded(request: ChatRequest) -> ChatRequest:
+    """Say a request's parameters in the words of this protocol; what it has no word for is left out.
+
+    Source: platform.claude.com/docs/en/api/messages and .../build-with-claude/effort.
+    """
+    extra = {name: value for name, value in request.extra.items() if name not in LACKS}
+    if stop := extra.pop("stop", None):
+        texts = [stop] if isinstance(stop, str) else stop
+        extra["stop_sequences"] = [text for text in texts if text.strip()] or None  # others are refused
+    if effort := extra.pop("reasoning_effort", None):
+        if effort == "none":
+            extra["thinking"] = {"type": "disabled"}
+        else:
+            extra["output_config"] = {"effort": "low" if effort == "minimal" else effort}
+    return replace(request, extra=extra)
 
 
 def chat_call(target: Target, request: ChatRequest, stream: bool) -> Call:

@@ -10,9 +10,15 @@ from webapp.upstream.listing import read_list
 from webapp.upstream.messages import ChatRequest
 from webapp.upstream.target import Target
 
-__all__ = ["ADDED", "chat_call", "decoder", "list_call", "read_list"]
+__all__ = ["ADDED", "LACKS", "chat_call", "decoder", "list_call", "read_list", "worded"]
 
 ADDED: Mapping[str, Any] = MappingProxyType({"stream_options": {"include_usage": True}})
+LACKS: frozenset[str] = frozenset()
+
+
+def worded(request: ChatRequest) -> ChatRequest:
+    """Return the request as it is: our words for parameters are this protocol's."""
+    return request
 
 
 def chat_call(target: Target, request: ChatRequest, stream: bool) -> Call:
