@@ -10,7 +10,7 @@ from tests.providers.conftest import KEY
 from webapp.core.config import Settings
 from webapp.core.database import db
 from webapp.core.secret import Secret
-from webapp.providers.provider import Provider
+from webapp.providers.provider import ALIAS, Provider
 from webapp.providers.vendors import vendors
 
 BUILTINS = ["anthropic", "deepseek", "demo", "glm", "openai", "qwen"]
@@ -18,8 +18,10 @@ Form = dict[str, Any]
 
 
 def builtins(app: Flask) -> dict[str, Provider]:
+    """Those that people see; what stands for aliases is a provider to the database only."""
     with app.app_context():
-        found = {row.vendor_id: row for row in db.session.query(Provider).filter_by(is_builtin=True)}
+        rows = db.session.query(Provider).filter(Provider.is_builtin, Provider.dialect != ALIAS)
+        found = {row.vendor_id: row for row in rows}
         db.session.expunge_all()
         return found
 
@@ -35,6 +37,14 @@ def test_six_are_seeded_once_and_stay_as_people_left_them(
     assert {name: row.id for name, row in after.items()} == {name: row.id for name, row in before.items()}
     assert [name for name, row in after.items() if not row.is_enabled] == ["openai"]
     assert after["qwen"].name == "Our Qwen"
+
+
+def test_what_stands_for_aliases_is_no_provider_to_anybody(app: Flask, admin: Person) -> None:
+    with app.app_context():
+        hidden = db.session.query(Provider).filter_by(dialect=ALIAS).one().id
+    for path in ("", "/edit", "/card", "/models"):
+        assert admin.get(f"/providers/{hidden}{path}").status_code == 404
+    assert "Aliases" not in admin.get("/providers").text
 
 
 def test_every_builtin_but_the_demo_needs_a_key(owner: Person) -> None:

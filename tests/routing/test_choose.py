@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from webapp.routing.choose import AUTOMATIC, Alias, Decision, Key, Place, Question, Rule, State, choose
+from webapp.routing.choose import choose
+from webapp.routing.terms import AUTOMATIC, Alias, Decision, Key, Place, Question, Rule, State
 
 
 @dataclass

@@ -3,10 +3,10 @@
 import pytest
 
 from tests.routing.conftest import Time
-from webapp.routing.choose import Decision, Key, Option, Place, State
 from webapp.routing.dispatch import Trail, Turn, call_of, dispatch
 from webapp.routing.failover import POLICIES
 from webapp.routing.health import Health
+from webapp.routing.terms import Decision, Key, Option, Place, State
 from webapp.upstream.brake import Brake, Stopped
 from webapp.upstream.failures import CATEGORIES, UpstreamError, failure
 

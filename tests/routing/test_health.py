@@ -3,8 +3,8 @@
 import pytest
 
 from tests.routing.conftest import Time
-from webapp.routing.choose import State
 from webapp.routing.health import Call, Health, Subject
+from webapp.routing.terms import State
 from webapp.upstream.failures import UpstreamError, failure
 
 CALL = Call(1, 10, "direct", 100)

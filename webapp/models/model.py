@@ -16,7 +16,7 @@ from webapp.core.database import Record, UtcTime
 from webapp.core.errors import ConflictError, NotFoundError
 from webapp.models.catalogue import address_of, look_up
 from webapp.models.facts import SIZES, Facts, merged, with_source
-from webapp.providers.provider import Provider, visible_providers
+from webapp.providers.provider import Provider, open_to
 from webapp.upstream.messages import CAPABILITIES
 
 SEED, DISCOVERED, TYPED = "seed", "provider", "user"
@@ -94,7 +94,7 @@ def searchable(*texts: str | None) -> str:
 
 def visible_models(user: User) -> Select[Model]:
     """Select the models that are switched on, of the providers that this user may use, with their providers."""
-    providers = visible_providers(user).with_only_columns(Provider.id)
+    providers = open_to(user).with_only_columns(Provider.id)
     return (
         select(Model)
         .join(Model.provider)
@@ -113,7 +113,7 @@ def find_model(session: Session, user: User, model_pk: int) -> Model:
 
 def find_known_model(session: Session, user: User, model_pk: int) -> Model:
     """Load a model that this user may see, also one that vanished or is switched off; raise NotFoundError otherwise."""
-    providers = visible_providers(user).with_only_columns(Provider.id)
+    providers = open_to(user).with_only_columns(Provider.id)
     found = session.scalar(select(Model).where(Model.id == model_pk, Model.provider_id.in_(providers)))
     if found is None:
         raise NotFoundError

@@ -10,8 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp.accounts.user import User
 from webapp.core.errors import BusyError, CryptoError
-from webapp.providers.credential import store_key
-from webapp.providers.provider import Provider
+from webapp.providers.provider import Provider, store_key
 from webapp.upstream.addresses import origin
 
 PRESETS = "preset"  # begins the names of presets in /v1, so no provider may have it
@@ -26,6 +25,8 @@ COPIED = (
     "refresh_hours",
     "parameters",
     "limits",
+    "route",
+    "care",
 )
 
 
@@ -41,8 +42,9 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
     add_provider(session, copy)
     if provider.may_change(user):
         try:
-            if provider.credential and (key := provider.key()):
-                store_key(session, copy.id, copy.owner_id, key, origin(copy.base_url))
+            for row in provider.credentials:
+                kept = store_key(session, copy, row.open(provider.owner_id, origin(provider.base_url)))
+                kept.label, kept.weight, kept.expires_at = row.label, row.weight, row.expires_at
             copy.headers = [copy.seal_header(row["name"], provider.open_header(row)) for row in provider.headers or []]
         except CryptoError:
             copy.headers = []

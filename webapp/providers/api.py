@@ -69,7 +69,7 @@ def update_provider(provider_id: int) -> Response:
         _refuse_fixed(provider, fields)
     change_provider(db.session, g.user, provider, wanted_provider(fields, g.user, provider))
     if fields.get("api_key", "") is None and provider.credential:
-        db.session.delete(provider.credential)
+        provider.credentials.remove(provider.credential)
     provider.is_enabled = fields.get("enabled", provider.is_enabled)
     db.session.commit()
     return _shown(provider)

@@ -1,8 +1,9 @@
 """The stored key of a provider: sealed for its record, its owner and the origin it was saved for; never read back."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Text, select
+from sqlalchemy import JSON, ForeignKey, Text, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webapp.core import clock
@@ -17,16 +18,28 @@ CHECK_SETTING, CHECK_VALUE = "key_check", Secret("jackfield")
 
 
 class Credential(Record):
-    """One key. `hint` is what may be shown of it."""
+    """One of a provider's keys. `hint` is what may be shown of it; `weight` says how often it comes first."""
 
     __tablename__ = "credentials"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id", ondelete="CASCADE"), unique=True)
+    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id", ondelete="CASCADE"), index=True)
     origin: Mapped[str] = mapped_column(Text)
     sealed: Mapped[str] = mapped_column(Text)
     hint: Mapped[str] = mapped_column(Text)
     saved_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
+    label: Mapped[str] = mapped_column(Text, default="", server_default="")
+    weight: Mapped[int] = mapped_column(default=1, server_default="1")
+    is_enabled: Mapped[bool] = mapped_column(default=True, server_default=true())
+    disabled_because: Mapped[str | None] = mapped_column(Text)  # the category of what was refused, when we did it
+    expires_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    last_failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether calls may go with it."""
+        return self.is_enabled and not (self.expires_at and self.expires_at <= clock.now())
 
     def may_open(self, origin: str) -> bool:
         """Tell, without opening it, whether the key is there for calls to `origin`."""
@@ -43,16 +56,6 @@ class Credential(Record):
 
     def _context(self, owner_id: int | None, origin: str) -> str:
         return f"owner {owner_id}|provider {self.provider_id}|credential {self.id}|{origin}"
-
-
-def store_key(session: Session, provider_id: int, owner_id: int | None, key: Secret, origin: str) -> None:
-    """Set or replace the key of a provider."""
-    row = session.scalar(select(Credential).filter_by(provider_id=provider_id))
-    if row is None:
-        row = Credential(provider_id=provider_id, origin=origin, sealed="", hint="")
-        session.add(row)
-        session.flush()
-    row.seal(key, owner_id, origin)
 
 
 def check_key_ring(session: Session, ring: KeyRing) -> None:

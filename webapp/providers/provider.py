@@ -14,7 +14,7 @@ from webapp.core.database import Record, UtcTime
 from webapp.core.errors import ConflictError, ForbiddenError, NotFoundError
 from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
-from webapp.providers.credential import Credential, store_key
+from webapp.providers.credential import Credential
 from webapp.providers.private_address import is_open
 from webapp.providers.vendors import Vendor, vendor
 from webapp.upstream.addresses import host_port, origin
@@ -23,6 +23,7 @@ from webapp.upstream.target import AuthStyle, Target
 # What the user asked to remember: model id -> word of upstream/repair.py -> when (ISO) and who.
 Quirks = dict[str, dict[str, dict[str, str]]]
 
+ALIAS = "alias"  # the dialect of the one that stands for routing/alias.py: a choice among models, no provider
 UNDO_TIME = timedelta(seconds=30)
 LONGEST_REFRESH = timedelta(seconds=90)  # an older "started" belongs to a process that died
 
@@ -60,7 +61,17 @@ class Provider(Record):
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # models/parameters.py
     limits: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # providers/limits.py
     quirks: Mapped[Quirks] = mapped_column(JSON, default=dict, server_default="{}")  # changed by models/quirk.py
-    credential: Mapped[Credential | None] = relationship(lazy="joined", passive_deletes=True)
+    route: Mapped[str] = mapped_column(Text, default="direct", server_default="direct")  # routing/choose.py
+    care: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # routing/care.py
+    credentials: Mapped[list[Credential]] = relationship(
+        lazy="selectin", passive_deletes=True, order_by=Credential.id, cascade="all, delete-orphan"
+    )
+
+    @property
+    def credential(self) -> Credential | None:
+        """The key that stands for all: the first that may be used, else the first."""
+        usable = (row for row in self.credentials if row.is_usable)
+        return next(usable, None) or next(iter(self.credentials), None)
 
     @property
     def vendor(self) -> Vendor:
@@ -113,11 +124,10 @@ class Provider(Record):
         """Owners change what is theirs; admins change what is shared."""
         return user.id == self.owner_id or (user.is_admin and self.is_shared)
 
-    def key(self) -> Secret | None:
-        """Open the key for one call; raise CryptoError when it does not belong to this record and address."""
-        if self.credential:
-            return self.credential.open(self.owner_id, origin(self.base_url))
-        return self.environment_key
+    def key(self, credential_id: int | None = None) -> Secret | None:
+        """Open one of the keys for one call; raise CryptoError when it does not belong to this record and address."""
+        chosen = next((row for row in self.credentials if row.id == credential_id), self.credential)
+        return chosen.open(self.owner_id, origin(self.base_url)) if chosen else self.environment_key
 
     def target(self, session: Session) -> Target:
         """Return where and how to call, with the key opened; raise CryptoError when it does not open."""
@@ -137,10 +147,10 @@ class Provider(Record):
             quirks=self.target_quirks,
         )
 
-    def unlocked(self, target: Target) -> Target:
+    def unlocked(self, target: Target, credential_id: int | None = None) -> Target:
         """Return this target with key and headers opened, for one call; raise CryptoError when they do not open."""
         headers = tuple((header["name"], self.open_header(header)) for header in self.headers or [])
-        return replace(target, api_key=self.key(), headers=headers)
+        return replace(target, api_key=self.key(credential_id), headers=headers)
 
     def seal_header(self, name: str, value: str) -> dict[str, str]:
         """Return a header as it is stored: its value sealed like a key."""
@@ -157,6 +167,11 @@ class Provider(Record):
 
 def visible_providers(user: User) -> Select[Provider]:
     """Select what this user may see and use."""
+    return open_to(user).where(Provider.dialect != ALIAS)
+
+
+def open_to(user: User) -> Select[Provider]:
+    """Select whose models this user may choose: what they see, and the one that stands for aliases."""
     return select(Provider).where(Provider.deleted_at.is_(None), or_(Provider.is_shared, Provider.owner_id == user.id))
 
 
@@ -181,15 +196,23 @@ def change_address(session: Session, provider: Provider, base_url: str, key: Sec
     if provider.is_builtin and base_url != provider.base_url:
         raise ConflictError
     if provider.base_url and base_url and origin(base_url) != origin(provider.base_url):
-        if provider.credential:
-            session.delete(provider.credential)
-            provider.credential = None
+        provider.credentials.clear()
         provider.headers = []
     provider.base_url = base_url
     session.flush()
     if key:
-        store_key(session, provider.id, provider.owner_id, key, origin(base_url))
-        session.refresh(provider)
+        store_key(session, provider, key, provider.credential)
+
+
+def store_key(session: Session, provider: Provider, key: Secret, replaced: Credential | None = None) -> Credential:
+    """Keep one more key, or another one in the place of `replaced`; it is bound to owner and address."""
+    row = replaced or Credential(provider_id=provider.id, origin="", sealed="", hint="")
+    if replaced is None:
+        provider.credentials.append(row)
+        session.flush()
+    row.seal(key, provider.owner_id, origin(provider.base_url))
+    row.is_enabled, row.disabled_because, row.last_failure = True, None, None
+    return row
 
 
 def delete_provider(provider: Provider) -> None:

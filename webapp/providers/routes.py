@@ -128,7 +128,7 @@ def delete_key(provider_id: int) -> Response:
     """Forget the stored key."""
     provider = find_own_provider(db.session, g.user, provider_id)
     if provider.credential:
-        db.session.delete(provider.credential)
+        provider.credentials.remove(provider.credential)
         db.session.commit()
     return go_to(url_for("providers.edit_provider", provider_id=provider.id))
 

@@ -33,6 +33,7 @@ class Vendor:
     models: tuple[str, ...] = ()
     key_page: str = ""
     key_prefix: str = ""
+    litellm: str = ""
     list_path: str = "/models"
     is_local: bool = False
     is_gateway: bool = False

@@ -6,9 +6,9 @@ from typing import Any, Final, TypeVar
 
 from webapp.core import clock
 from webapp.core.errors import CryptoError
-from webapp.routing.choose import Decision, Option
 from webapp.routing.failover import policy_of
 from webapp.routing.health import Call, Health
+from webapp.routing.terms import Decision, Option
 from webapp.upstream.brake import Brake
 from webapp.upstream.failures import UpstreamError
 

@@ -12,8 +12,8 @@ from statistics import median
 from typing import Final, Literal
 
 from webapp.core import clock
-from webapp.routing.choose import DIRECT, State, worst
 from webapp.routing.failover import policy_of, rest_seconds
+from webapp.routing.terms import DIRECT, State, worst
 from webapp.upstream.failures import UpstreamError
 
 RECENT: Final = 50  # calls that a speed is taken from

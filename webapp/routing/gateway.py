@@ -1,0 +1,104 @@
+"""A gateway: LiteLLM, as a server somewhere or embedded in this process, that reaches providers in our place."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import JSON, ForeignKey, Select, Text, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from webapp.core import clock
+from webapp.core.database import Record, UtcTime
+from webapp.core.errors import NotFoundError
+from webapp.core.runtime import runtime
+from webapp.core.secret import Secret
+from webapp.providers.private_address import is_open
+from webapp.routing.terms import AUTOMATIC, DIRECT
+from webapp.upstream.addresses import host_port, origin
+from webapp.upstream.target import Target
+
+REMOTE: Final = "remote"  # the other kind is EMBEDDED
+WORDS: Final = (DIRECT, AUTOMATIC)  # that stand where a gateway's name stands
+
+
+class Gateway(Record):
+    """One gateway. `slug` is its name among routes; the embedded one has no address and no key of its own."""
+
+    __tablename__ = "gateways"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(Text, default=REMOTE)
+    slug: Mapped[str] = mapped_column(Text, unique=True)
+    name: Mapped[str] = mapped_column(Text)
+    base_url: Mapped[str] = mapped_column(Text, default="")
+    sealed_key: Mapped[str | None] = mapped_column(Text)
+    key_hint: Mapped[str] = mapped_column(Text, default="")
+    is_enabled: Mapped[bool] = mapped_column(default=True)
+    weight: Mapped[int] = mapped_column(default=1)
+    models: Mapped[list[str]] = mapped_column(JSON, default=list)  # the names that it offers
+    version: Mapped[str] = mapped_column(Text, default="")
+    checked_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    latency_ms: Mapped[float | None]
+    failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    made_by_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+    @property
+    def host(self) -> str:
+        """What to show of the address in small print."""
+        return re.sub(r"^https?://", "", self.base_url).partition("/")[0]
+
+    def seal(self, key: Secret | None) -> None:
+        """Keep its key for its address; the record must have its id."""
+        self.sealed_key = runtime().key_ring.seal(key, self._context) if key else None
+        self.key_hint = key.mask() if key else ""
+
+    def target(self, session: Session) -> Target:
+        """Return where and how to call it; raise CryptoError when its key does not open."""
+        key = runtime().key_ring.open(self.sealed_key, self._context) if self.sealed_key else None
+        return Target(
+            dialect="openai",
+            base_url=self.base_url,
+            api_key=key,
+            allow_private=is_open(session, *host_port(self.base_url)),
+            vendor="litellm",
+            in_container=runtime().settings.in_container,
+        )
+
+    @property
+    def _context(self) -> str:
+        return f"gateway {self.id}|{origin(self.base_url)}"
+
+
+def gateways(session: Session, *, enabled: bool = False) -> list[Gateway]:
+    """Return all gateways, the heaviest first; only those that are switched on if that is asked."""
+    wanted = _existing().order_by(Gateway.weight.desc(), Gateway.id)
+    return list(session.scalars(wanted.where(Gateway.is_enabled) if enabled else wanted))
+
+
+def find_gateway(session: Session, gateway_id: int) -> Gateway:
+    """Load a gateway; raise NotFoundError when there is none of this number."""
+    found = session.scalar(_existing().where(Gateway.id == gateway_id))
+    if found is None:
+        raise NotFoundError
+    return found
+
+
+def offered_name(offered: Mapping[str, str] | list[str], prefix: str, slug: str, model_id: str) -> str | None:
+    """Return under which name a gateway that offers these serves a provider's model; None when it does not.
+
+    A LiteLLM server names models as its operator likes: by the id, with LiteLLM's word for the provider before it, or
+    with ours; `zai/*` stands for all of a provider.
+    """
+    names = frozenset(offered)
+    for name in (f"{prefix}/{model_id}", f"{slug}/{model_id}", model_id):
+        if name in names:
+            return name
+    wildcards = (f"{word}/*" for word in (prefix, slug) if word)
+    return next((f"{wildcard[:-1]}{model_id}" for wildcard in wildcards if wildcard in names), None)
+
+
+def _existing() -> Select[Gateway]:
+    return select(Gateway).where(Gateway.deleted_at.is_(None))

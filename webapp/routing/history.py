@@ -1,0 +1,41 @@
+"""What `health.py` knows, kept for pages and other processes: states that are not the usual one, and every change."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.core.database import Record, UtcTime
+
+
+class HealthState(Record):
+    """The state of one subject, as the process that changed it last saw it."""
+
+    __tablename__ = "health_states"
+
+    kind: Mapped[str] = mapped_column(Text, primary_key=True)
+    subject_id: Mapped[int] = mapped_column(primary_key=True)
+    route: Mapped[str] = mapped_column(Text, primary_key=True)
+    state: Mapped[str] = mapped_column(Text)
+    category: Mapped[str] = mapped_column(Text, default="")
+    streak: Mapped[int] = mapped_column(default=0)
+    opened: Mapped[int] = mapped_column(default=0)
+    until: Mapped[datetime | None] = mapped_column(UtcTime)
+    changed_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    boot_id: Mapped[str] = mapped_column(Text)
+
+
+class HealthChange(Record):
+    """One change of a state, for the history of a provider."""
+
+    __tablename__ = "health_changes"
+    __table_args__ = (Index("ix_health_changes_provider_id_at", "provider_id", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(Text)
+    subject_id: Mapped[int]
+    route: Mapped[str] = mapped_column(Text)
+    state: Mapped[str] = mapped_column(Text)
+    category: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcTime)
