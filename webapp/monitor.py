@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from webapp.chat.conversation import Conversation
+from webapp.chat.conversation import Conversation, remove_presets
 from webapp.chat.live import hang_up_all, live_answers
 from webapp.chat.run import INTERRUPTED, RUNNING, Run, renew_leases
 from webapp.chat.writer import save_live_texts
@@ -56,6 +56,7 @@ def sweep(session: Session) -> None:
     now = clock.now()
     for record in (Provider, Conversation):
         session.execute(delete(record).where(record.deleted_at < now - UNDO_TIME))
+    remove_presets(session, now - UNDO_TIME)
     session.execute(
         update(Check).where(Check.status == CHECK_RUNNING, Check.created_at < now - CHECK_LIMIT).values(status=STOPPED)
     )

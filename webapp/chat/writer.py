@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from webapp.chat.elements import Labels
 from webapp.chat.live import LiveAnswer, close_live, live_answer, live_answers, open_live
 from webapp.chat.message import Message
+from webapp.chat.request import request_of
 from webapp.chat.run import DONE, FAILED, INCOMPLETE, INTERRUPTED, RUNNING, STOPPED, Run
 from webapp.core import clock
 from webapp.core.database import claim, reading, writing
@@ -19,12 +20,11 @@ from webapp.models.model import Model
 from webapp.providers.failure import failure_record, own_failure
 from webapp.upstream import AnswerStream, stream
 from webapp.upstream.failures import UpstreamError
-from webapp.upstream.messages import ChatMessage, ChatRequest, Reply
+from webapp.upstream.messages import ChatRequest, Reply
 from webapp.upstream.target import Target
 from webapp.usage.event import OK, Call, call_to
 from webapp.usage.recorder import record
 
-GO_ON = "Continue exactly where you stopped. Do not repeat anything and do not comment on this."
 STORE_AGAIN_SECONDS = (0.5, 2.0, 8.0)
 
 log = logging.getLogger(__name__)
@@ -124,34 +124,7 @@ def _load(run_id: int) -> tuple[Target, ChatRequest, Call]:
             raise UpstreamError("permission", "The provider is switched off here.")
         target = model.provider.target(session)
         call = call_to(model.provider, model.model_id, user_id=run.owner_id, source="chat")
-        return target, ChatRequest(model=model.model_id, messages=tuple(_history(session, run))), call
-
-
-def _history(session: Session, run: Run) -> list[ChatMessage]:
-    """What the model is told: earlier questions, each with its last whole answer (else its last text), then this."""
-    rows = session.execute(
-        select(Message, Run.question_id, Run.continues_id, Run.status)
-        .outerjoin(Run, Run.message_id == Message.id)
-        .where(
-            Message.conversation_id == run.conversation_id, Message.id <= max(run.question_id, run.continues_id or 0)
-        )
-        .order_by(Message.id)
-    ).all()
-    whole: dict[int, str] = {}  # a continuation together with what it continues
-    for message, _, continues_id, _ in rows:
-        whole[message.id] = whole.get(continues_id or 0, "") + message.text
-    told = [row for row in rows if row.question_id and row.Message.text]
-    told.sort(key=lambda row: row.status == DONE)  # stable: within each kind the later one wins
-    answers = {row.question_id: whole[row.Message.id] for row in told}
-    turns = []
-    for message, question_id, _, _ in rows:
-        if question_id is None and message.id <= run.question_id:
-            turns.append(ChatMessage("user", message.text))
-            if message.id != run.question_id and message.id in answers:
-                turns.append(ChatMessage("assistant", answers[message.id]))
-    if run.continues_id:
-        turns += [ChatMessage("assistant", whole[run.continues_id]), ChatMessage("user", GO_ON)]
-    return turns
+        return target, request_of(session, run, model), call
 
 
 def _store(run_id: int, reply: Reply, status: str, failure: dict[str, Any] | None, **figures: Any) -> None:

@@ -18,7 +18,7 @@ from webapp.openai_api.answer import Answer
 from webapp.openai_api.client import Client
 from webapp.openai_api.embeddings import read_embeddings, written_embeddings
 from webapp.openai_api.failures import failure_response
-from webapp.openai_api.names import Seat, described, find_named_model, find_seat, list_described
+from webapp.openai_api.names import Seat, find_described, find_seat, list_described
 from webapp.openai_api.schema import RequestError, read_chat, unsupported
 from webapp.openai_api.shapes import FAILURES, Chat, Completion, Entries, Entry, Texts, Vectors
 from webapp.openai_api.stream import Streamed, handed_over, told_here
@@ -69,8 +69,8 @@ def list_models() -> Response:
 @v1.get("/models/<path:name>")
 @documented({200: Entry})
 def show_model(name: str) -> Response:
-    """One model, by any of its names."""
-    return _json(described(find_named_model(db.session, g.user, name)))
+    """One model, by any of its names, or one preset."""
+    return _json(find_described(db.session, g.user, name))
 
 
 @v1.post("/chat/completions")
@@ -79,6 +79,8 @@ def create_chat_completion() -> Response:
     """Ask a model; the answer is whole or streamed."""
     query = read_chat(request.get_data())
     seat = find_seat(g.user, query.model)
+    if seat.prompt:
+        query.messages.insert(0, {"role": "system", "content": seat.prompt})
     asked = applied(chat_request(query, seat.model_id, seat.provider.dialect), seat.layers)
     answer = Answer(seat.name, query.wants_usage)
     target = _leave_for(seat, "chat")
@@ -97,6 +99,8 @@ def create_embeddings() -> Response:
     """Pass texts on to a model that turns them into vectors."""
     fields = read_embeddings(request.get_data())
     seat = find_seat(g.user, fields["model"])
+    if seat.preset_id:
+        raise unsupported("model", "is a preset, and these are for chats")
     if seat.provider.dialect != "openai":
         raise unsupported("model", f"is at {seat.provider.name}, which offers no embeddings")
     target = _leave_for(seat, "embedding")
