@@ -10,13 +10,14 @@ from webapp.chat.run_routes import runs
 from webapp.core.database import take_turns, writing
 from webapp.core.runtime import runtime
 from webapp.models.api import models_api
-from webapp.models.discovery import store_list
+from webapp.models.listed import store_list
 from webapp.models.page_routes import model_page
 from webapp.models.picker_routes import picker
 from webapp.models.routes import models
 from webapp.models.section_routes import provider_models
-from webapp.models.seed import seed_providers
+from webapp.models.seed import seed_models, seed_providers
 from webapp.openai_api.routes import v1
+from webapp.providers import adding
 from webapp.providers import checks as connection_checks
 from webapp.providers.address_routes import addresses
 from webapp.providers.api import api
@@ -40,6 +41,7 @@ def install_features(app: Flask) -> None:
         take_turns(session.connection())
         check_key_ring(session, parts.key_ring)
         seed_providers(session)
+    adding.seed_models = seed_models
     connection_checks.keep_models = store_list
     connection_checks.record_rung = record_rung
     forbid_listener(parts.settings.host, parts.settings.port)

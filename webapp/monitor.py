@@ -1,4 +1,4 @@
-"""The one background loop: saves live answers and usage, renews leases, ends dead runs, removes what was deleted."""
+"""The one background loop: saves live answers, reads lists that are due, ends dead runs, removes what is old."""
 
 import logging
 from datetime import timedelta
@@ -13,6 +13,8 @@ from webapp.chat.writer import save_live_texts
 from webapp.core import clock
 from webapp.core.database import db, writing
 from webapp.core.runtime import runtime
+from webapp.models.discovery import DueLists
+from webapp.models.drift import prune_drifts
 from webapp.providers.check import RUNNING as CHECK_RUNNING
 from webapp.providers.check import STOPPED, Check
 from webapp.providers.provider import UNDO_TIME, Provider
@@ -31,7 +33,7 @@ def watch() -> None:
     closing = runtime().background.is_closing
     with writing() as session:
         end_runs_of_the_dead(session)
-    beats = 0
+    beats, lists = 0, DueLists()
     while not closing.wait(BEAT_SECONDS):
         beats += 1
         try:
@@ -40,6 +42,7 @@ def watch() -> None:
                 if beats % SWEEP_EVERY == 1:
                     sweep(session)
             write_waiting()
+            lists.read_next()
         except Exception:
             log.exception("The monitor's round failed")
     hang_up_all()
@@ -62,6 +65,7 @@ def sweep(session: Session) -> None:
     )
     session.execute(delete(Check).where(Check.created_at < now - CHECKS_KEPT))
     prune_usage(session)
+    prune_drifts(session)
 
 
 def end_runs_of_the_dead(session: Session) -> None:

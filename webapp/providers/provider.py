@@ -56,7 +56,7 @@ class Provider(Record):
     refresh_due_at: Mapped[datetime | None] = mapped_column(UtcTime)  # empty: as soon as it can answer
     refresh_blocked_until: Mapped[datetime | None] = mapped_column(UtcTime)  # no list call before, whoever asks
     refresh_hours: Mapped[int] = mapped_column(default=6, server_default="6")  # how long a list counts as fresh
-    list_etag: Mapped[str | None] = mapped_column(Text)
+    list_etag: Mapped[str | None] = mapped_column(Text)  # or the date of its last change (upstream/listing/unchanged)
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # models/parameters.py
     limits: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # providers/limits.py
     quirks: Mapped[Quirks] = mapped_column(JSON, default=dict, server_default="{}")  # changed by models/quirk.py
@@ -97,6 +97,11 @@ class Provider(Record):
     def is_usable(self) -> bool:
         """Whether a chat may be sent to it."""
         return self.is_enabled and not self.needs_key
+
+    @property
+    def has_list(self) -> bool:
+        """Whether it can be asked for its models."""
+        return self.dialect != "demo" and self.vendor.list_at(self.base_url) is not None
 
     @property
     def is_refreshing(self) -> bool:
