@@ -12,6 +12,7 @@ from webapp.core.runtime import runtime
 from webapp.models.api import models_api
 from webapp.models.listed import store_list
 from webapp.models.page_routes import model_page
+from webapp.models.parameter_routes import parameters
 from webapp.models.picker_routes import picker
 from webapp.models.routes import models
 from webapp.models.section_routes import provider_models
@@ -47,7 +48,19 @@ def install_features(app: Flask) -> None:
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
-    pages = (accounts, tokens, settings, providers, addresses, checks, provider_models, model_page, picker, models)
+    pages = (
+        accounts,
+        tokens,
+        settings,
+        providers,
+        addresses,
+        checks,
+        provider_models,
+        model_page,
+        parameters,
+        picker,
+        models,
+    )
     for blueprint in (health, *pages, chat, runs, v1):
         app.register_blueprint(blueprint)
     for blueprint in (api, models_api, openapi):

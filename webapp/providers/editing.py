@@ -10,6 +10,7 @@ from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
 from webapp.providers import adding
 from webapp.providers.adding import add_provider
+from webapp.providers.limits import times_of
 from webapp.providers.private_address import is_open, open_address
 from webapp.providers.provider import Provider, change_address
 from webapp.providers.schedule import note_change
@@ -90,6 +91,7 @@ def draft_target(session: Session, wanted: ProviderInput, provider: Provider | N
         vendor=wanted.vendor_id,
         list_path=vendor(wanted.vendor_id).list_at(wanted.base_url),
         in_container=runtime().settings.in_container,
+        limits=times_of(provider.limits if provider else {}),
         quirks=provider.target_quirks if provider else {},
     )
 

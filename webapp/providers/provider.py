@@ -15,6 +15,7 @@ from webapp.core.errors import ConflictError, ForbiddenError, NotFoundError
 from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
 from webapp.providers.credential import Credential, store_key
+from webapp.providers.limits import times_of
 from webapp.providers.private_address import is_open
 from webapp.providers.vendors import Vendor, vendor
 from webapp.upstream.addresses import host_port, origin
@@ -139,6 +140,7 @@ class Provider(Record):
             vendor=self.vendor_id,
             list_path=self.vendor.list_at(self.base_url),
             in_container=runtime().settings.in_container,
+            limits=times_of(self.limits or {}),
             quirks=self.target_quirks,
         )
 
