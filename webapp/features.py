@@ -14,6 +14,8 @@ from webapp.models.listed import store_list
 from webapp.models.page_routes import model_page
 from webapp.models.parameter_routes import parameters
 from webapp.models.picker_routes import picker
+from webapp.models.preset_api import presets_api
+from webapp.models.preset_routes import presets
 from webapp.models.routes import models
 from webapp.models.section_routes import provider_models
 from webapp.models.seed import seed_models, seed_providers
@@ -61,9 +63,9 @@ def install_features(app: Flask) -> None:
         picker,
         models,
     )
-    for blueprint in (health, *pages, chat, runs, v1):
+    for blueprint in (health, *pages, presets, chat, runs, v1):
         app.register_blueprint(blueprint)
-    for blueprint in (api, models_api, openapi):
+    for blueprint in (api, models_api, presets_api, openapi):
         app.register_blueprint(blueprint)
         csrf.exempt(blueprint)  # the guard asks for the token of a browser, not of a program
     csrf.exempt(v1)  # takes tokens only, never a browser's cookie
