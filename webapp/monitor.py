@@ -18,6 +18,7 @@ from webapp.models.drift import prune_drifts
 from webapp.providers.check import RUNNING as CHECK_RUNNING
 from webapp.providers.check import STOPPED, Check
 from webapp.providers.provider import UNDO_TIME, Provider
+from webapp.providers.turns import turns
 from webapp.usage.recorder import prune_usage, write_waiting
 
 BEAT_SECONDS = 1.0
@@ -46,6 +47,7 @@ def watch() -> None:
         except Exception:
             log.exception("The monitor's round failed")
     hang_up_all()
+    turns.wake()
 
 
 def beat(session: Session) -> None:
