@@ -10,13 +10,17 @@ from webapp.chat.run_routes import runs
 from webapp.core.database import take_turns, writing
 from webapp.core.runtime import runtime
 from webapp.models.api import models_api
-from webapp.models.discovery import store_list
+from webapp.models.listed import store_list
 from webapp.models.page_routes import model_page
+from webapp.models.parameter_routes import parameters
 from webapp.models.picker_routes import picker
+from webapp.models.preset_api import presets_api
+from webapp.models.preset_routes import presets
 from webapp.models.routes import models
 from webapp.models.section_routes import provider_models
-from webapp.models.seed import seed_providers
+from webapp.models.seed import seed_models, seed_providers
 from webapp.openai_api.routes import v1
+from webapp.providers import adding
 from webapp.providers import checks as connection_checks
 from webapp.providers.address_routes import addresses
 from webapp.providers.api import api
@@ -40,15 +44,28 @@ def install_features(app: Flask) -> None:
         take_turns(session.connection())
         check_key_ring(session, parts.key_ring)
         seed_providers(session)
+    adding.seed_models = seed_models
     connection_checks.keep_models = store_list
     connection_checks.record_rung = record_rung
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
-    pages = (accounts, tokens, settings, providers, addresses, checks, provider_models, model_page, picker, models)
-    for blueprint in (health, *pages, chat, runs, v1):
+    pages = (
+        accounts,
+        tokens,
+        settings,
+        providers,
+        addresses,
+        checks,
+        provider_models,
+        model_page,
+        parameters,
+        picker,
+        models,
+    )
+    for blueprint in (health, *pages, presets, chat, runs, v1):
         app.register_blueprint(blueprint)
-    for blueprint in (api, models_api, openapi):
+    for blueprint in (api, models_api, presets_api, openapi):
         app.register_blueprint(blueprint)
         csrf.exempt(blueprint)  # the guard asks for the token of a browser, not of a program
     csrf.exempt(v1)  # takes tokens only, never a browser's cookie

@@ -1,4 +1,4 @@
-"""The one background loop: saves live answers and usage, renews leases, ends dead runs, removes what was deleted."""
+"""The one background loop: saves live answers, reads lists that are due, ends dead runs, removes what is old."""
 
 import logging
 from datetime import timedelta
@@ -6,16 +6,19 @@ from datetime import timedelta
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from webapp.chat.conversation import Conversation
+from webapp.chat.conversation import Conversation, remove_presets
 from webapp.chat.live import hang_up_all, live_answers
 from webapp.chat.run import INTERRUPTED, RUNNING, Run, renew_leases
 from webapp.chat.writer import save_live_texts
 from webapp.core import clock
 from webapp.core.database import db, writing
 from webapp.core.runtime import runtime
+from webapp.models.discovery import DueLists
+from webapp.models.drift import prune_drifts
 from webapp.providers.check import RUNNING as CHECK_RUNNING
 from webapp.providers.check import STOPPED, Check
 from webapp.providers.provider import UNDO_TIME, Provider
+from webapp.providers.turns import turns
 from webapp.usage.recorder import prune_usage, write_waiting
 
 BEAT_SECONDS = 1.0
@@ -31,7 +34,7 @@ def watch() -> None:
     closing = runtime().background.is_closing
     with writing() as session:
         end_runs_of_the_dead(session)
-    beats = 0
+    beats, lists = 0, DueLists()
     while not closing.wait(BEAT_SECONDS):
         beats += 1
         try:
@@ -40,9 +43,11 @@ def watch() -> None:
                 if beats % SWEEP_EVERY == 1:
                     sweep(session)
             write_waiting()
+            lists.read_next()
         except Exception:
             log.exception("The monitor's round failed")
     hang_up_all()
+    turns.wake()
 
 
 def beat(session: Session) -> None:
@@ -56,11 +61,13 @@ def sweep(session: Session) -> None:
     now = clock.now()
     for record in (Provider, Conversation):
         session.execute(delete(record).where(record.deleted_at < now - UNDO_TIME))
+    remove_presets(session, now - UNDO_TIME)
     session.execute(
         update(Check).where(Check.status == CHECK_RUNNING, Check.created_at < now - CHECK_LIMIT).values(status=STOPPED)
     )
     session.execute(delete(Check).where(Check.created_at < now - CHECKS_KEPT))
     prune_usage(session)
+    prune_drifts(session)
 
 
 def end_runs_of_the_dead(session: Session) -> None:

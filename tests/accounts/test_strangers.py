@@ -17,6 +17,7 @@ from webapp.chat.run import DONE, Run
 from webapp.core import clock
 from webapp.core.database import db, reading, writing
 from webapp.models.model import Model, id_hash
+from webapp.models.preset import Preset
 from webapp.providers.check import GOOD, Check
 from webapp.providers.private_address import PrivateAddress
 
@@ -54,6 +55,8 @@ def things(app: Flask, owner: Person, add_provider: Callable[..., int]) -> Thing
             provider_name="Mine",
         )
         session.add(run)
+        preset = Preset(owner_id=owner.user_id, slug="mine", name="Secret preset", system_prompt="Secret prompt")
+        session.add(preset)
         create_token(session, session.get_one(User, owner.user_id), "editor")
         session.flush()
         return {
@@ -64,6 +67,7 @@ def things(app: Flask, owner: Person, add_provider: Callable[..., int]) -> Thing
             "draft_id": str(draft.id),
             "conversation_id": talk.id,
             "run_id": str(run.id),
+            "preset_id": str(preset.id),
             "token_id": str(session.scalars(select(ApiToken.id)).one()),
             "session_id": str(session.scalars(select(SignInSession.id).filter_by(user_id=owner.user_id)).one()),
             "name": "far-end/mine",
@@ -128,6 +132,8 @@ def test_the_owner_finds_them(owner: Person, things: Things) -> None:
         ("GET", "/providers/checks/{draft_id}/events", {}),
         ("POST", "/chat", {"model": "{model_pk}", "text": "x", "send_key": "12345678"}),
         ("POST", "/chat/model", {"model": "{model_pk}"}),
+        ("POST", "/presets/drafts", {"preset": "{preset_id}"}),
+        ("POST", "/presets/drafts", {"model": "{model_pk}"}),
     ],
 )
 @pytest.mark.parametrize("is_htmx", [False, True])
@@ -143,7 +149,10 @@ def test_somebody_elses_things_are_not_found_by_a_form_or_a_query(
     assert everything(app) == before
 
 
-@pytest.mark.parametrize("address", ["/api/providers/{provider_id}", "/v1/models/{name}"])
+@pytest.mark.parametrize(
+    "address",
+    ["/api/providers/{provider_id}", "/api/presets/{preset_id}", "/v1/models/{name}", "/v1/models/preset/mine"],
+)
 def test_a_program_finds_only_what_its_user_finds(app: Flask, visitor: Person, things: Things, address: str) -> None:
     found = []
     for email in ("stranger", "owner"):
@@ -156,9 +165,17 @@ def test_a_program_finds_only_what_its_user_finds(app: Flask, visitor: Person, t
 
 
 def test_lists_and_searches_hold_only_ones_own(stranger: Person, things: Things) -> None:
-    for address in ("/", "/providers", "/providers?q=Far", "/models", "/models?q=mine", "/models/picker?q=mine"):
+    for address in (
+        "/",
+        "/providers",
+        "/providers?q=Far",
+        "/models",
+        "/models?q=mine",
+        "/models/picker?q=mine",
+        "/presets",
+    ):
         text = stranger.get(address).text
-        assert "Secret plans" not in text, address
+        assert "Secret" not in text, address
         assert "127.0.0.1:9" not in text, address
         assert things["conversation_id"] not in text, address
 

@@ -19,8 +19,9 @@ from webapp.chat import writer
 from webapp.chat.elements import Labels
 from webapp.chat.live import LiveAnswer, close_live, open_live
 from webapp.chat.message import Message
+from webapp.chat.request import GO_ON
 from webapp.chat.run import DONE, FAILED, INTERRUPTED, RUNNING, Run, renew_leases
-from webapp.chat.writer import GO_ON, save_live_texts
+from webapp.chat.writer import save_live_texts
 from webapp.core import clock
 from webapp.core.database import db, writing
 from webapp.monitor import sweep

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,25 +10,42 @@ from flask import Flask
 
 from tests.conftest import Person
 from tests.program import manager, member
+from webapp.core import clock
 from webapp.core.database import db, writing
-from webapp.models.discovery import store_list
+from webapp.models.listed import store_list
 from webapp.models.model import Model
+from webapp.providers.provider import Provider
 from webapp.upstream.messages import ModelInfo, ModelList
 
 __all__ = ["manager", "member"]
 
 
 @pytest.fixture
-def refresh() -> Callable[..., None]:
-    """Presses the button and waits until the list was read."""
+def refresh(app: Flask) -> Callable[..., None]:
+    """Presses the button, later than the cool-down of the last time, and waits until the list was read."""
 
     def press(person: Person, provider_id: int) -> None:
+        with app.app_context(), writing() as session:
+            session.get_one(Provider, provider_id).refresh_blocked_until = None
         assert person.post(f"/providers/{provider_id}/models/refreshes", htmx=True).status_code == 200
         for thread in threading.enumerate():
             if thread.name == "refresh":
                 thread.join(20)
 
     return press
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[timedelta], None]:
+    """Lets so much time pass at once."""
+    passed = [timedelta()]
+
+    def wait(time: timedelta) -> None:
+        passed.append(time)
+
+    now = clock.now
+    monkeypatch.setattr(clock, "now", lambda: now() + sum(passed, timedelta()))
+    return wait
 
 
 @pytest.fixture

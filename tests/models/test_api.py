@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,8 +19,10 @@ from tests.models.test_refresh import ODD_IDS
 from tests.program import Program, program
 from webapp.core.database import db
 from webapp.models.model import Model
+from webapp.providers.schedule import COOL_DOWN
 
 Add = Callable[..., int]
+Later = Callable[[timedelta], None]
 UNKNOWN = dict.fromkeys(("vision", "tools", "reasoning", "structured_output", "audio_input"))
 HARD_IDS = [*ODD_IDS, "a//b", "//a", "/", "a/", "a?b=c#d", "..", "a/../b", "%2F", "a;b,c", "模" * 2_000]
 
@@ -105,7 +108,7 @@ def test_what_cannot_be_a_model_is_refused_by_field(
 
 
 def test_what_people_say_survives_every_refresh_and_can_be_taken_back(
-    monkeypatch: pytest.MonkeyPatch, manager: Program, add_provider: Add, far_end: FarEnd
+    monkeypatch: pytest.MonkeyPatch, manager: Program, add_provider: Add, far_end: FarEnd, later: Later
 ) -> None:
     entries = [{"id": "one", "display_name": "Uno", "context_length": 1000, "capabilities": {"vision": True}}]
     provider = add_provider(far_end.at(serve_list(monkeypatch, entries)))
@@ -116,11 +119,13 @@ def test_what_people_say_survives_every_refresh_and_can_be_taken_back(
     said = {"display_name": "Ours", "context_length": 5000, "enabled": False, "capabilities": {"vision": False}}
     manager.patch(at(provider, "one"), said | {"is_default": True})
     for _ in range(2):
+        later(COOL_DOWN)
         after = manager.post("/api/models/discover", asked).json["models"][0]
         assert (said | {"is_default": True, "capabilities": before["capabilities"] | {"vision": False}}).items() <= (
             after.items()
         )
     manager.patch(at(provider, "one"), {"display_name": None, "context_length": None, "capabilities": {"vision": None}})
+    later(COOL_DOWN)
     after = manager.post("/api/models/discover", asked).json["models"][0]
     assert after == before | {"enabled": False, "is_default": True}
 

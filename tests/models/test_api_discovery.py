@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests import far_end_lists
 from tests.far_end import FarEnd
 from tests.models.test_api import at
 from tests.program import Program
+from webapp.providers.schedule import COOL_DOWN
 
 Add = Callable[..., int]
 
@@ -37,7 +39,7 @@ def test_many_who_discover_at_once_cost_the_provider_one_call(
 
 
 def test_discovery_reads_once_then_answers_from_what_is_stored_until_a_refresh_is_wanted(
-    manager: Program, add_provider: Add, far_end: FarEnd
+    manager: Program, add_provider: Add, far_end: FarEnd, later: Callable[[timedelta], None]
 ) -> None:
     provider = add_provider(far_end.base_url)
     first = manager.post("/api/models/discover", {"provider_id": provider}).json
@@ -45,9 +47,13 @@ def test_discovery_reads_once_then_answers_from_what_is_stored_until_a_refresh_i
     again = manager.post("/api/models/discover", {"provider_id": provider}).json
     assert again == first | {"cached": True}
     assert len(far_end.calls) == 1
-    fresh = manager.post("/api/models/discover", {"provider_id": provider, "refresh": True}).json
+    wanted = {"provider_id": provider, "refresh": True}
+    assert manager.post("/api/models/discover", wanted).json == again
+    assert len(far_end.calls) == 1
+    later(COOL_DOWN)
+    fresh = manager.post("/api/models/discover", wanted).json
     assert fresh["fetched_at"] > first["fetched_at"]
-    assert len(far_end.calls) == 2
+    assert (fresh["cached"], len(far_end.calls)) == (False, 2)
 
 
 def test_a_failed_discovery_says_why_and_keeps_what_is_known(

@@ -15,7 +15,7 @@ from tests.conftest import Person
 from tests.far_end import FarEnd
 from webapp.core import clock
 from webapp.core.database import db, writing
-from webapp.models.discovery import MOST_MODELS
+from webapp.models.listed import MOST_MODELS
 from webapp.models.model import Model
 from webapp.providers.provider import LONGEST_REFRESH, Provider
 

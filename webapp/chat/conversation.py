@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Text, select
+from sqlalchemy import JSON, ForeignKey, Text, delete, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, foreign, mapped_column, relationship
 
 from webapp.accounts.user import User
 from webapp.core import clock
@@ -13,6 +13,7 @@ from webapp.core.database import Record, UtcTime
 from webapp.core.errors import NotFoundError
 from webapp.core.ids import public_id, repeatable_id
 from webapp.models.model import Model
+from webapp.models.preset import Preset
 
 LISTED = 100
 LONGEST_TITLE = 80
@@ -31,10 +32,13 @@ class Conversation(Record):
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now, index=True)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    # No foreign key: SQLite cannot add one to a table that holds rows others depend on.
+    # No foreign key: SQLite cannot add one to a table that holds rows others depend on. The monitor empties it.
     preset_id: Mapped[int | None]
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # models/parameters.py
     model: Mapped[Model | None] = relationship()
+    preset: Mapped[Preset | None] = relationship(
+        primaryjoin=lambda: foreign(Conversation.preset_id) == Preset.id, viewonly=True
+    )
 
 
 def begin_conversation(session: Session, user: User, send_key: str) -> Conversation:
@@ -61,6 +65,14 @@ def find_conversation(session: Session, user: User, conversation_id: str, *, del
     return found
 
 
+def preset_of(conversation: Conversation) -> Preset | None:
+    """Return the preset that a conversation goes by, while its owner may use it."""
+    found = conversation.preset
+    if found is None or found.deleted_at is not None:
+        return None
+    return found if found.is_shared or found.owner_id == conversation.owner_id else None
+
+
 def recent_conversations(session: Session, user: User) -> list[Conversation]:
     """Return what the list shows: the newest first."""
     return list(
@@ -71,6 +83,14 @@ def recent_conversations(session: Session, user: User) -> list[Conversation]:
             .limit(LISTED)
         )
     )
+
+
+def remove_presets(session: Session, before: datetime) -> None:
+    """Remove the presets that were deleted before this moment, and all mention of them: an id may come again."""
+    ids = session.scalars(select(Preset.id).where(Preset.deleted_at < before)).all()
+    if ids:
+        session.execute(update(Conversation).where(Conversation.preset_id.in_(ids)).values(preset_id=None))
+        session.execute(delete(Preset).where(Preset.id.in_(ids)))
 
 
 def title_from(text: str) -> str:

@@ -22,6 +22,15 @@ class Place:
     blocks: int = 0
     thought: int = 0
     version: int = -1
+    line: "InLine | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """An answer that waits until its provider may be asked: the place, 1 for the next one; 0 when it was asked."""
+
+    provider: str
+    place: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,7 @@ class News:
     tail: Markup
     thought: str
     characters: int
+    line: InLine | None = None  # if it changed
 
 
 @dataclass(slots=True)
@@ -43,7 +53,9 @@ class LiveAnswer:
     stop: Callable[[], None] | None = None
     is_stopped: bool = False
     is_over: bool = False
+    began_at: float = field(default_factory=clock.monotonic)  # after the wait in line, if there was one
     first_piece_at: float | None = None
+    line: InLine | None = None
     _texts: list[str] = field(default_factory=list)  # in pieces: adding to one long text would copy it every time
     _thoughts: list[str] = field(default_factory=list)
     _length: tuple[int, int] = (0, 0)  # characters of the text, of the reasoning
@@ -82,6 +94,14 @@ class LiveAnswer:
                 self._length = characters + len(text), thought
             if not is_known or self._due_in() <= 0:
                 self._changed.notify_all()
+
+    def stand_in_line(self, provider: str, place: int) -> None:
+        """Tell the followers where the answer stands; 0 when the wait is over, and the clock begins."""
+        with self._changed:
+            self.line = InLine(provider, place)
+            self.began_at = clock.monotonic()
+            self._version += 1
+            self._changed.notify_all()
 
     def end(self) -> None:
         """Say that the row holds the whole answer now."""
@@ -143,8 +163,10 @@ class LiveAnswer:
             tail=self._tail,
             thought=self.thought[place.thought : thought],
             characters=characters,
+            line=self.line if self.line != place.line else None,
         )
         place.blocks, place.thought, place.version = len(self._blocks), thought, self._version
+        place.line = self.line
         return news
 
 

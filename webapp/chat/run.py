@@ -8,13 +8,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from webapp.accounts.user import User
-from webapp.chat.conversation import Conversation, title_from
+from webapp.chat.conversation import Conversation, preset_of, title_from
 from webapp.chat.message import Message
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime
 from webapp.core.errors import ConflictError, NotFoundError
 from webapp.core.runtime import runtime
 from webapp.models.model import Model
+from webapp.models.preset import count_uses
 
 RUNNING, DONE, STOPPED, FAILED, INCOMPLETE, INTERRUPTED = (
     "running",
@@ -154,6 +155,9 @@ def _begin(session: Session, conversation: Conversation, model: Model, question_
     answer = Message(conversation_id=conversation.id, role="assistant")
     session.add(answer)
     session.flush()
+    preset = preset_of(conversation)
+    if preset:
+        count_uses(session, {preset.id: 1})
     run = Run(
         conversation_id=conversation.id,
         owner_id=conversation.owner_id,
@@ -165,6 +169,7 @@ def _begin(session: Session, conversation: Conversation, model: Model, question_
         model_id=model.model_id,
         model_name=model.name,
         provider_name=model.provider.name,
+        preset_name=preset.name if preset else None,
         **more,
     )
     conversation.model_pk, conversation.updated_at = model.id, clock.now()

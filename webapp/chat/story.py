@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.chat.elements import Labels
-from webapp.chat.live import live_answer
+from webapp.chat.live import InLine, live_answer
 from webapp.chat.markdown import render
 from webapp.chat.message import Message, messages_of
 from webapp.chat.run import Run, runs_of
@@ -22,6 +22,7 @@ class Turn:
     run: Run | None = None
     html: str = ""
     previous: Run | None = None
+    line: InLine | None = None
 
     @property
     def is_retry(self) -> bool:
@@ -47,9 +48,10 @@ def story(session: Session, conversation_id: str, labels: Labels) -> list[Turn]:
 
 def answer_turn(run: Run, previous: Run | None, labels: Labels) -> Turn:
     """Return the turn of one answer; a running one is drawn by its stream."""
-    is_live = run.is_running and live_answer(run.id) is not None
-    html = "" if is_live or not run.message.text else _rendered(run.message.text, labels)
-    return Turn(run.message, run, html, previous)
+    live = live_answer(run.id) if run.is_running else None
+    html = "" if live or not run.message.text else _rendered(run.message.text, labels)
+    line = live.line if live and live.line and live.line.place else None
+    return Turn(run.message, run, html, previous, line)
 
 
 def previous_run(session: Session, run: Run) -> Run | None:

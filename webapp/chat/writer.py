@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from webapp.chat.elements import Labels
 from webapp.chat.live import LiveAnswer, close_live, live_answer, live_answers, open_live
 from webapp.chat.message import Message
+from webapp.chat.request import request_of
 from webapp.chat.run import DONE, FAILED, INCOMPLETE, INTERRUPTED, RUNNING, STOPPED, Run
 from webapp.core import clock
 from webapp.core.database import claim, reading, writing
@@ -17,14 +18,18 @@ from webapp.core.errors import BusyError, CryptoError
 from webapp.core.runtime import runtime
 from webapp.models.model import Model
 from webapp.providers.failure import failure_record, own_failure
+from webapp.providers.limits import rate_of
+from webapp.providers.line import Turn
+from webapp.providers.provider import Provider
+from webapp.providers.turns import CHAT_SECONDS, turns
 from webapp.upstream import AnswerStream, stream
+from webapp.upstream.brake import Brake, Stopped
 from webapp.upstream.failures import UpstreamError
-from webapp.upstream.messages import ChatMessage, ChatRequest, Reply
+from webapp.upstream.messages import ChatRequest, Reply
 from webapp.upstream.target import Target
 from webapp.usage.event import OK, Call, call_to
 from webapp.usage.recorder import record
 
-GO_ON = "Continue exactly where you stopped. Do not repeat anything and do not comment on this."
 STORE_AGAIN_SECONDS = (0.5, 2.0, 8.0)
 
 log = logging.getLogger(__name__)
@@ -45,13 +50,12 @@ def write(run_id: int) -> None:
     live = live_answer(run_id)
     if live is None:
         return
-    began = clock.monotonic()
     call: Call | None = None
     reply, status = Reply(), FAILED
     failure: dict[str, Any] | None = own_failure("server_error")  # should this job itself break
     try:
-        target, request, call = _load(run_id)
-        reply = _stream(target, request, live)
+        provider, target, request, call = _load(run_id)
+        reply = _stream(provider, target, request, live, call.user_id)
         status = _status(reply, live)
         failure = failure_record(reply.error) if reply.error and status in (FAILED, INCOMPLETE) else None
     except UpstreamError as error:
@@ -61,8 +65,8 @@ def write(run_id: int) -> None:
     finally:
         # A reply that came to its end has the call's own secrets taken out, also those that came in pieces.
         reply.text, reply.reasoning = reply.text or live.text, reply.reasoning or live.thought
-        duration_ms = (clock.monotonic() - began) * 1000
-        first_token_ms = (live.first_piece_at - began) * 1000 if live.first_piece_at else None
+        duration_ms = (clock.monotonic() - live.began_at) * 1000
+        first_token_ms = (live.first_piece_at - live.began_at) * 1000 if live.first_piece_at else None
         if call:
             call.end(_outcome(status, failure), reply, latency_ms=duration_ms, first_token_ms=first_token_ms)
             record(call)
@@ -85,17 +89,34 @@ def save_live_texts(session: Session) -> None:
                 session.execute(update(Message).where(Message.id == message_id).values(text=text, reasoning=reasoning))
 
 
-def _stream(target: Target, request: ChatRequest, live: LiveAnswer) -> Reply:
-    answer: AnswerStream = stream(target, request)
-    live.stop = answer.stop
-    closing = runtime().background.is_closing
+def _stream(provider: Provider, target: Target, request: ChatRequest, live: LiveAnswer, user_id: int | None) -> Reply:
+    brake, closing = Brake(), runtime().background.is_closing
+    live.stop = brake.pull
     if live.is_stopped or closing.is_set():
-        answer.stop()
-    for piece in answer:
-        live.add(piece.kind, piece.text)
-        if closing.is_set():
-            answer.stop()
+        brake.pull()
+    try:
+        turn = _turn(provider, live, user_id, brake)
+    except Stopped:
+        return Reply()
+    with turn:
+        answer: AnswerStream = stream(target, request, brake)
+        for piece in answer:
+            live.add(piece.kind, piece.text)
+            if closing.is_set():
+                brake.pull()
     return answer.reply
+
+
+def _turn(provider: Provider, live: LiveAnswer, user_id: int | None, brake: Brake) -> Turn:
+    """Wait until the provider may be asked; a person's programs are not before their chats."""
+    return turns.take(
+        provider.id,
+        rate_of(provider.limits),
+        ("chat", user_id),
+        brake,
+        patience_seconds=CHAT_SECONDS,
+        told=lambda place: live.stand_in_line(provider.name, place),
+    )
 
 
 def _status(reply: Reply, live: LiveAnswer) -> str:
@@ -114,7 +135,7 @@ def _outcome(status: str, failure: dict[str, Any] | None) -> str:
     return OK if status == DONE else status
 
 
-def _load(run_id: int) -> tuple[Target, ChatRequest, Call]:
+def _load(run_id: int) -> tuple[Provider, Target, ChatRequest, Call]:
     with reading() as session:
         run = session.get_one(Run, run_id)
         model = session.get(Model, run.model_pk) if run.model_pk else None
@@ -124,34 +145,7 @@ def _load(run_id: int) -> tuple[Target, ChatRequest, Call]:
             raise UpstreamError("permission", "The provider is switched off here.")
         target = model.provider.target(session)
         call = call_to(model.provider, model.model_id, user_id=run.owner_id, source="chat")
-        return target, ChatRequest(model=model.model_id, messages=tuple(_history(session, run))), call
-
-
-def _history(session: Session, run: Run) -> list[ChatMessage]:
-    """What the model is told: earlier questions, each with its last whole answer (else its last text), then this."""
-    rows = session.execute(
-        select(Message, Run.question_id, Run.continues_id, Run.status)
-        .outerjoin(Run, Run.message_id == Message.id)
-        .where(
-            Message.conversation_id == run.conversation_id, Message.id <= max(run.question_id, run.continues_id or 0)
-        )
-        .order_by(Message.id)
-    ).all()
-    whole: dict[int, str] = {}  # a continuation together with what it continues
-    for message, _, continues_id, _ in rows:
-        whole[message.id] = whole.get(continues_id or 0, "") + message.text
-    told = [row for row in rows if row.question_id and row.Message.text]
-    told.sort(key=lambda row: row.status == DONE)  # stable: within each kind the later one wins
-    answers = {row.question_id: whole[row.Message.id] for row in told}
-    turns = []
-    for message, question_id, _, _ in rows:
-        if question_id is None and message.id <= run.question_id:
-            turns.append(ChatMessage("user", message.text))
-            if message.id != run.question_id and message.id in answers:
-                turns.append(ChatMessage("assistant", answers[message.id]))
-    if run.continues_id:
-        turns += [ChatMessage("assistant", whole[run.continues_id]), ChatMessage("user", GO_ON)]
-    return turns
+        return model.provider, target, request_of(session, run, model), call
 
 
 def _store(run_id: int, reply: Reply, status: str, failure: dict[str, Any] | None, **figures: Any) -> None:

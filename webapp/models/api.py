@@ -31,6 +31,8 @@ from webapp.models.shapes_api import (
     model_shape,
 )
 from webapp.providers.api import verification
+from webapp.providers.check import STOPPED
+from webapp.providers.checks import begin_check
 from webapp.providers.editing import draft_target
 from webapp.providers.failure import failure_record
 from webapp.providers.provider import Provider, find_own_provider, find_provider
@@ -121,9 +123,12 @@ def delete_provider_model(provider_id: int, model: str) -> Response:
 
 
 @models_api.post("/models/discover")
-@documented({200: Discovery}, body=DiscoveryWanted | ProviderDraft, refusals=(404, 503))
+@documented({200: Discovery}, body=DiscoveryWanted | ProviderDraft, refusals=(404, 429, 503))
 def create_discovery() -> Response:
-    """Read the list of a saved provider, if it never was or if a refresh is wanted, or of an unsaved one."""
+    """Read the list of a saved provider, if it never was or if a refresh is wanted, or of an unsaved one.
+
+    A list that was read within the last seconds is not read again; an unsaved provider counts as a connection test.
+    """
     values = read_object()
     with waiting(runtime().settings.stream_places):
         if "type" in values:
@@ -147,10 +152,10 @@ def _shapes(provider: Provider) -> list[ModelShape]:
 
 def _list(asked: DiscoveryWanted) -> Discovery:
     provider = find_provider(db.session, g.user, asked["provider_id"])
-    is_read = asked.get("refresh", False) or provider.refreshed_at is None
-    if is_read:
+    is_read = False
+    if asked.get("refresh", False) or provider.refreshed_at is None:
         user_id = g.user.id
-        refresh_now(db.session, provider)
+        is_read = refresh_now(db.session, provider)
         g.user = db.session.get_one(User, user_id)  # this request's connection was given back meanwhile
         provider = find_provider(db.session, g.user, asked["provider_id"])
     failure = provider.refresh_failure
@@ -166,7 +171,10 @@ def _list(asked: DiscoveryWanted) -> Discovery:
 def _draft_list(asked: ProviderDraft) -> Discovery:
     wanted = wanted_provider(asked, g.user)
     target = draft_target(db.session, wanted, None)
-    db.session.commit()  # a private address that was confirmed, as by the form
+    # Committed with it: a private address that was confirmed, as by the form.
+    check = begin_check(db.session, g.user, name=wanted.name, provider=None, model=None)
+    check.status, check.finished_at = STOPPED, clock.now()
+    db.session.commit()  # it counts among the tests of this minute
     user_id = g.user.id
     release()  # no connection is held while the provider is awaited
     try:

@@ -101,7 +101,7 @@ def visible_presets(user: User) -> Select[Preset]:
     )
 
 
-def list_presets(session: Session, user: User) -> list[Preset]:
+def presets_of(session: Session, user: User) -> list[Preset]:
     """Return all presets of this user, the most used first."""
     return list(session.scalars(visible_presets(user).order_by(Preset.used_count.desc(), Preset.id)))
 

@@ -31,10 +31,16 @@ def seed_providers(session: Session) -> None:
         )
         session.add(provider)
         session.flush()
-        session.add_all(_models(provider, template))
-        count_models(session, provider)
+        seed_models(session, provider)
     if wanted:
         write_setting(session, SETTING, " ".join(sorted(seeded | {template.id for template in wanted})))
+
+
+def seed_models(session: Session, provider: Provider) -> None:
+    """Give a new provider the models to begin with, at the template's own address; its list may name more later."""
+    if provider.base_url == provider.vendor.base_url:
+        session.add_all(_models(provider, provider.vendor))
+        count_models(session, provider)
 
 
 def _models(provider: Provider, template: Vendor) -> list[Model]:

@@ -1,6 +1,6 @@
 """Finds the model that a program names: `<provider slug>/<model id>`, or the id alone when only one provider has it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from webapp.core.database import reading
 from webapp.core.memory import memory
 from webapp.models.model import Model, id_hash, visible_models
 from webapp.models.parameters import Layers, layers_of
+from webapp.openai_api.preset_names import callable_presets, described_preset, find_called_preset, model_of
 from webapp.openai_api.schema import RequestError
 from webapp.providers.provider import Provider, visible_providers
 from webapp.upstream.target import Target
@@ -28,6 +29,8 @@ class Seat:
     name: str
     locked: Target
     layers: Layers
+    preset_id: int | None = None
+    prompt: str = ""  # of the preset
 
     def target(self) -> Target:
         """Return where and how to call, the key opened for one call. Raises CryptoError."""
@@ -69,13 +72,16 @@ def qualified(model: Model) -> str:
     return f"{model.provider.slug}/{model.model_id}"
 
 
-def described(model: Model) -> dict[str, Any]:
-    """Return a model as OpenAI lists it."""
+def find_described(session: Session, user: User, name: str) -> dict[str, Any]:
+    """Return the model or preset of this name as OpenAI lists it. Raises RequestError."""
+    if preset := find_called_preset(session, user, name):
+        return described_preset(preset)
+    model = find_named_model(session, user, name)
     return _entry(model.provider.slug, model.model_id, model.first_seen_at)
 
 
 def list_described(session: Session, user: User) -> list[dict[str, Any]]:
-    """Return what this user may call, by provider; columns only, because a provider may have 10,000 models."""
+    """Return what this user may call, by provider, then the presets; columns only: there may be 10,000 models."""
     usable = {row.id: row.slug for row in session.scalars(visible_providers(user)) if row.is_usable}
     rows = session.execute(
         select(Model.provider_id, Model.model_id, Model.first_seen_at)
@@ -84,15 +90,21 @@ def list_described(session: Session, user: User) -> list[dict[str, Any]]:
         .where(Model.kind.in_(LISTED_KINDS))
         .order_by(Provider.slug, Model.position, Model.id)
     )
-    return [_entry(usable[provider_id], model_id, seen) for provider_id, model_id, seen in rows]
+    models = [_entry(usable[provider_id], model_id, seen) for provider_id, model_id, seen in rows]
+    return models + callable_presets(session, user)
 
 
 def _read_seat(user: User, name: str) -> Seat:
     with reading() as session:
-        model = find_named_model(session, user, name)
-        return Seat(
+        preset = find_called_preset(session, user, name)
+        model = model_of(session, user, preset) if preset else find_named_model(session, user, name)
+        seat = Seat(
             model.provider, model.model_id, qualified(model), model.provider.locked_target(session), layers_of(model)
         )
+        if preset is None:
+            return seat
+        prompt = preset.prompt_for(user, model)
+        return replace(seat, name=name, layers=layers_of(model, preset), preset_id=preset.id, prompt=prompt)
 
 
 def _entry(slug: str, model_id: str, first_seen: datetime) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The door of /v1: OpenAI's addresses, shapes and errors, so that its official clients work unchanged."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -18,12 +18,15 @@ from webapp.openai_api.answer import Answer
 from webapp.openai_api.client import Client
 from webapp.openai_api.embeddings import read_embeddings, written_embeddings
 from webapp.openai_api.failures import failure_response
-from webapp.openai_api.names import Seat, described, find_named_model, find_seat, list_described
+from webapp.openai_api.names import Seat, find_described, find_seat, list_described
 from webapp.openai_api.schema import RequestError, read_chat, unsupported
 from webapp.openai_api.shapes import FAILURES, Chat, Completion, Entries, Entry, Texts, Vectors
 from webapp.openai_api.stream import Streamed, handed_over, told_here
 from webapp.openai_api.timing import TimedCall
 from webapp.openai_api.translation import chat_request
+from webapp.providers.limits import rate_of
+from webapp.providers.line import Turn
+from webapp.providers.turns import PROGRAM_SECONDS, turns
 from webapp.upstream import stream
 from webapp.upstream.brake import Brake, Stopped
 from webapp.upstream.calls import ask, embed
@@ -69,8 +72,8 @@ def list_models() -> Response:
 @v1.get("/models/<path:name>")
 @documented({200: Entry})
 def show_model(name: str) -> Response:
-    """One model, by any of its names."""
-    return _json(described(find_named_model(db.session, g.user, name)))
+    """One model, by any of its names, or one preset."""
+    return _json(find_described(db.session, g.user, name))
 
 
 @v1.post("/chat/completions")
@@ -79,12 +82,14 @@ def create_chat_completion() -> Response:
     """Ask a model; the answer is whole or streamed."""
     query = read_chat(request.get_data())
     seat = find_seat(g.user, query.model)
+    if seat.prompt:
+        query.messages.insert(0, {"role": "system", "content": seat.prompt})
     asked = applied(chat_request(query, seat.model_id, seat.provider.dialect), seat.layers)
     answer = Answer(seat.name, query.wants_usage)
     target = _leave_for(seat, "chat")
     if query.is_stream:
-        return _streamed(target, asked, answer)
-    with _waiting(Client(request.environ)) as brake:
+        return _streamed(seat, target, asked, answer)
+    with _waiting(seat, Client(request.environ)) as brake:
         reply = ask(target, asked, brake)[0]
     g.call.end(OK, reply)
     g.responder.attempts += reply.details.get("refusals", 0)
@@ -97,10 +102,12 @@ def create_embeddings() -> Response:
     """Pass texts on to a model that turns them into vectors."""
     fields = read_embeddings(request.get_data())
     seat = find_seat(g.user, fields["model"])
+    if seat.preset_id:
+        raise unsupported("model", "is a preset, and these are for chats")
     if seat.provider.dialect != "openai":
         raise unsupported("model", f"is at {seat.provider.name}, which offers no embeddings")
     target = _leave_for(seat, "embedding")
-    with _waiting(Client(request.environ)) as brake:
+    with _waiting(seat, Client(request.environ)) as brake:
         answer = embed(target, fields | {"model": seat.model_id}, brake)
     g.call.end(OK, Reply(usage=read_usage(as_dict(answer.get("usage")))))
     return _json(written_embeddings(answer, seat.name, fields.get("encoding_format")))
@@ -150,14 +157,21 @@ def _leave_for(seat: Seat, kind: Kind) -> Target:
 
 
 @contextmanager
-def _waiting(client: Client) -> Iterator[Brake]:
-    """Take one of the threads that may wait for a provider; a client that goes away ends the wait."""
+def _waiting(seat: Seat, client: Client) -> Iterator[Brake]:
+    """Take one of the threads that may wait for a provider, and then a turn at it, which lasts until the call ends.
+
+    A client that goes away ends the wait.
+    """
+    places = runtime().settings.stream_places
     try:
         with (
-            waiting(runtime().settings.stream_places, of=g.responder.slug),
+            waiting(places, of=g.responder.slug),
             switchboard.watching(client.has_gone) as brake,
+            ExitStack() as failing,
         ):
+            g.call.begin(failing.enter_context(_turn(seat, brake, places // 4)))
             yield brake
+            failing.pop_all()
     except Stopped:
         g.call.end(STOPPED)
         raise ClientGoneError from None
@@ -166,9 +180,21 @@ def _waiting(client: Client) -> Iterator[Brake]:
         raise
 
 
-def _streamed(target: Target, asked: ChatRequest, answer: Answer) -> Response:
+def _turn(seat: Seat, brake: Brake, most_of_one: int) -> Turn:
+    """Wait until the provider may be asked; of one person only so many calls wait: each of them holds a thread."""
+    return turns.take(
+        seat.provider.id,
+        rate_of(seat.provider.limits),
+        ("api", g.user.id),
+        brake,
+        patience_seconds=PROGRAM_SECONDS,
+        most_of_one=most_of_one,
+    )
+
+
+def _streamed(seat: Seat, target: Target, asked: ChatRequest, answer: Answer) -> Response:
     client = Client(request.environ)
-    with _waiting(client) as brake:
+    with _waiting(seat, client) as brake:
         source = stream(target, asked, brake)
         source.open()
         streamed = Streamed(source, answer, g.call, runtime().background.is_closing.is_set)

@@ -6,7 +6,9 @@ from webapp.openai_api.failures import ELSE, KEPT_STATUSES, OUTCOMES
 from webapp.openai_api.schema import LONGEST_NAME, MOST_CHOICES, MOST_MESSAGES
 from webapp.web.shapes import About
 
-ModelName = Annotated[str, About("`<slug of the provider>/<model id>`, or an id that only one has", 1, LONGEST_NAME)]
+ModelName = Annotated[
+    str, About("`<slug of the provider>/<model id>`, an id that only one has, or `preset/<name>`", 1, LONGEST_NAME)
+]
 Count = Annotated[int | None, About(least=1)]
 FAILURES = tuple(sorted({status for status, _ in OUTCOMES.values()} | KEPT_STATUSES | {ELSE[0]}))
 

@@ -43,6 +43,7 @@ class Streamed:
     def end(self) -> bytes:
         """Encode how it ended: a failure becomes an error event."""
         self.stream.seal()
+        self._call.free_provider()  # a reader that is slow with the rest holds up nobody
         reply = self.stream.reply
         if reply.error:
             self._outcome = reply.error.category

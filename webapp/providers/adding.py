@@ -3,6 +3,7 @@
 import contextlib
 import re
 import unicodedata
+from collections.abc import Callable
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -12,6 +13,9 @@ from webapp.accounts.user import User
 from webapp.core.errors import BusyError, CryptoError
 from webapp.providers.provider import Provider, store_key
 from webapp.upstream.addresses import origin
+
+# Set once at start by the wiring: `webapp.models` stands to our right and must not be imported here.
+seed_models: Callable[[Session, Provider], None] | None = None
 
 PRESETS = "preset"  # begins the names of presets in /v1, so no provider may have it
 MOST_AT_ONCE = 50  # who add a provider of the same name
@@ -48,6 +52,8 @@ def duplicate_provider(session: Session, provider: Provider, user: User, name: s
             copy.headers = [copy.seal_header(row["name"], provider.open_header(row)) for row in provider.headers or []]
         except CryptoError:
             copy.headers = []
+    if seed_models:
+        seed_models(session, copy)
     return copy
 
 

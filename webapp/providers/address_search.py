@@ -17,6 +17,7 @@ from webapp.providers.editing import confirm_private
 from webapp.providers.failure import failure_record
 from webapp.providers.private_address import is_open
 from webapp.providers.provider import Provider, change_address
+from webapp.providers.schedule import note_change
 from webapp.providers.vendors import known_addresses
 from webapp.upstream.addresses import AddressError, host_port, is_denied, needs_confirmation, normalise, origin
 from webapp.upstream.classify.vendors import SIBLINGS
@@ -74,6 +75,7 @@ def save_address(session: Session, user: User, provider: Provider, address: str,
         key = provider.key()
         provider = duplicate_provider(session, provider, user, copy_name)
     change_address(session, provider, address, key)
+    note_change(provider)
     return provider
 
 

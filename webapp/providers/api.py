@@ -14,6 +14,7 @@ from webapp.providers.editing import create_provider as add_provider
 from webapp.providers.editing import update_provider as change_provider
 from webapp.providers.provider import Provider, find_own_provider, find_provider, visible_providers
 from webapp.providers.provider import delete_provider as mark_deleted
+from webapp.providers.schedule import note_change, set_hours
 from webapp.providers.shapes_api import (
     FIXED,
     NewProvider,
@@ -48,6 +49,7 @@ def create_provider() -> tuple[Response, int]:
     fields = read_body(NewProvider)
     provider = add_provider(db.session, g.user, wanted_provider(fields, g.user))
     provider.is_enabled = fields.get("enabled", True)
+    set_hours(provider, fields.get("refresh_hours", provider.refresh_hours))
     db.session.commit()
     return _shown(provider), 201
 
@@ -70,7 +72,9 @@ def update_provider(provider_id: int) -> Response:
     change_provider(db.session, g.user, provider, wanted_provider(fields, g.user, provider))
     if fields.get("api_key", "") is None and provider.credential:
         provider.credentials.remove(provider.credential)
+        note_change(provider)
     provider.is_enabled = fields.get("enabled", provider.is_enabled)
+    set_hours(provider, fields.get("refresh_hours", provider.refresh_hours))
     db.session.commit()
     return _shown(provider)
 

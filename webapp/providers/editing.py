@@ -8,9 +8,12 @@ from webapp.accounts.user import User
 from webapp.core.errors import ForbiddenError
 from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
+from webapp.providers import adding
 from webapp.providers.adding import add_provider
+from webapp.providers.limits import times_of
 from webapp.providers.private_address import is_open, open_address
 from webapp.providers.provider import Provider, change_address
+from webapp.providers.schedule import note_change
 from webapp.providers.vendors import vendor
 from webapp.upstream.addresses import host_port, origin
 from webapp.upstream.target import AuthStyle, Target
@@ -43,11 +46,14 @@ def create_provider(session: Session, user: User, wanted: ProviderInput) -> Prov
     )
     add_provider(session, provider)
     update_provider(session, user, provider, wanted)
+    if adding.seed_models:
+        adding.seed_models(session, provider)
     return provider
 
 
 def update_provider(session: Session, user: User, provider: Provider, wanted: ProviderInput) -> None:
     """Change a provider. A built-in keeps its address and its way of signing in."""
+    before = _way_there(provider)
     provider.name = wanted.name
     if not provider.is_builtin:
         provider.dialect = wanted.dialect
@@ -61,6 +67,8 @@ def update_provider(session: Session, user: User, provider: Provider, wanted: Pr
         for name, value in wanted.headers
         if value or name.lower() in stored
     ]
+    if wanted.key or _way_there(provider) != before:
+        note_change(provider)
 
 
 def draft_target(session: Session, wanted: ProviderInput, provider: Provider | None) -> Target:
@@ -83,6 +91,7 @@ def draft_target(session: Session, wanted: ProviderInput, provider: Provider | N
         vendor=wanted.vendor_id,
         list_path=vendor(wanted.vendor_id).list_at(wanted.base_url),
         in_container=runtime().settings.in_container,
+        limits=times_of(provider.limits if provider else {}),
         quirks=provider.target_quirks if provider else {},
     )
 
@@ -92,3 +101,7 @@ def confirm_private(session: Session, user: User, host: str, port: int) -> None:
     if not user.is_admin:
         raise ForbiddenError
     open_address(session, host, port, user.id)
+
+
+def _way_there(provider: Provider) -> tuple[object, ...]:
+    return provider.dialect, provider.base_url, provider.auth_style, provider.auth_name, provider.headers

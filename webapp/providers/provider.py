@@ -15,6 +15,7 @@ from webapp.core.errors import ConflictError, ForbiddenError, NotFoundError
 from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
 from webapp.providers.credential import Credential
+from webapp.providers.limits import times_of
 from webapp.providers.private_address import is_open
 from webapp.providers.vendors import Vendor, vendor
 from webapp.upstream.addresses import host_port, origin
@@ -57,7 +58,7 @@ class Provider(Record):
     refresh_due_at: Mapped[datetime | None] = mapped_column(UtcTime)  # empty: as soon as it can answer
     refresh_blocked_until: Mapped[datetime | None] = mapped_column(UtcTime)  # no list call before, whoever asks
     refresh_hours: Mapped[int] = mapped_column(default=6, server_default="6")  # how long a list counts as fresh
-    list_etag: Mapped[str | None] = mapped_column(Text)
+    list_etag: Mapped[str | None] = mapped_column(Text)  # or the date of its last change (upstream/listing/unchanged)
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # models/parameters.py
     limits: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # providers/limits.py
     quirks: Mapped[Quirks] = mapped_column(JSON, default=dict, server_default="{}")  # changed by models/quirk.py
@@ -110,6 +111,11 @@ class Provider(Record):
         return self.is_enabled and not self.needs_key
 
     @property
+    def has_list(self) -> bool:
+        """Whether it can be asked for its models."""
+        return self.dialect != "demo" and self.vendor.list_at(self.base_url) is not None
+
+    @property
     def is_refreshing(self) -> bool:
         """Whether its list of models is being read."""
         started = self.refresh_started_at
@@ -144,6 +150,7 @@ class Provider(Record):
             vendor=self.vendor_id,
             list_path=self.vendor.list_at(self.base_url),
             in_container=runtime().settings.in_container,
+            limits=times_of(self.limits or {}),
             quirks=self.target_quirks,
         )
 

@@ -18,6 +18,7 @@ from webapp.providers.provider import (
     restore_provider,
 )
 from webapp.providers.provider import delete_provider as mark_deleted
+from webapp.providers.schedule import note_change
 from webapp.providers.vendors import vendor, vendors
 from webapp.web.render import fragment, go_to, page, wants_fragment
 from webapp.web.requests import record_id
@@ -129,6 +130,7 @@ def delete_key(provider_id: int) -> Response:
     provider = find_own_provider(db.session, g.user, provider_id)
     if provider.credential:
         provider.credentials.remove(provider.credential)
+        note_change(provider)
         db.session.commit()
     return go_to(url_for("providers.edit_provider", provider_id=provider.id))
 

@@ -26,6 +26,7 @@ Auth = Literal["bearer", "header", "query", "none"]
 Verdict = Literal["good", "bad", "unknown", "skipped"]
 Name = Annotated[str, About(least=1, most=LONGEST_NAME)]
 Type = Annotated[str, About("The template", choices=tuple(one.id for one in vendors().values() if not one.hidden))]
+Hours = Annotated[Literal[0, 1, 3, 6, 12, 24, 168], About("How long its list of models counts as fresh; 0: by hand")]
 Headers = Annotated[
     dict[str, str],
     About("Extra headers. Values are write-only: shown empty, and an empty one keeps the stored one", 0, MOST_HEADERS),
@@ -52,6 +53,7 @@ class ProviderShape(TypedDict):
     shared: Annotated[bool, About("Everybody here may use it")]
     default_model: str | None
     models_count: int
+    refresh_hours: Hours
     status: Annotated[
         Literal["untested", "running", "good", "bad", "unknown", "stopped"], About("Of the last connection test")
     ]
@@ -67,6 +69,7 @@ class _ProviderFields(TypedDict, total=False):
     route: Literal["direct"]
     shared: bool
     enabled: bool
+    refresh_hours: Hours
     allow_private: Annotated[bool, About("An admin's confirmation that this private address may be opened")]
 
 
@@ -144,6 +147,7 @@ def provider_shape(row: Provider, check: Check | None) -> ProviderShape:
         "shared": row.is_shared,
         "default_model": row.default_model,
         "models_count": row.models_count,
+        "refresh_hours": row.refresh_hours,  # type: ignore[typeddict-item]
         "status": check.status if check else "untested",  # type: ignore[typeddict-item]
     }
 

@@ -20,13 +20,17 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One question to one model. `None` means: do not send the parameter."""
+    """One question to one model. `None` means: do not send the parameter.
+
+    `needed` names fields without which the question makes no sense: no repair takes them away.
+    """
 
     model: str
     messages: tuple[ChatMessage, ...]
     max_tokens: int | None = None
     temperature: float | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    needed: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)  # not frozen: that would cost a third of a microsecond for every token

@@ -84,6 +84,8 @@ def mend(
     """Return the request with these words applied, and those that changed something that would have been sent."""
     applied = []
     for word in words:
+        if _names([word]) & request.needed:
+            continue
         verb, *rest = word.split()
         changed = _with_messages(request, verb, rest) or _with_fields(request, verb, rest, added or {})
         if changed:

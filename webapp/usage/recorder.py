@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections import deque
+from collections import Counter, deque
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from webapp.accounts.api_token import ApiToken
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import writing
+from webapp.models.preset import count_uses
 from webapp.providers.provider import Provider
 from webapp.usage.event import Call, UsageEvent
 
@@ -50,6 +51,7 @@ def write_waiting() -> None:
     try:
         with writing() as session:
             session.execute(insert(UsageEvent), _rows(session, calls))
+            count_uses(session, Counter(call.preset_id for call in calls if call.preset_id))
     except (OperationalError, NoConnectionError, IntegrityError):  # the last: an owner was deleted this very moment
         _keep(calls, are_older=True)
         log.warning("Usage waits: the database is busy", extra={"calls": len(calls)})

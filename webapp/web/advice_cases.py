@@ -87,6 +87,14 @@ CASES = {
         _("Otherwise add credit in your account at %(provider)s."),
         action="edit_address",
     ),
+    ("rate_limit", "own"): entry(
+        _("No place at %(provider)s came free"),
+        _("Only so many calls go to it, as was set here, and others were before this one; nothing was sent."),
+        WAIT,
+        _("Or have the limits of %(provider)s raised, on its own page."),
+        OTHER_PROVIDER,
+        action="retry",
+    ),
     ("overloaded", "pick_model"): entry(
         _("%(provider)s cannot run the model at present"),
         _("The provider has taken %(model)s out of service for now; its other models may work."),

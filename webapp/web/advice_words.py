@@ -26,6 +26,8 @@ TEXTS = (
     _("The connection was closed in the middle of the answer."),
     _("The server closed the connection without an answer."),
     _("The server did not take the request."),
+    _("No place came free in time."),
+    _("Too many calls wait for this provider already."),
     _("The time for the whole call is over."),
     _("The time for the whole call is over (%(seconds)s s)."),
     _("No answer in %(seconds)s s."),

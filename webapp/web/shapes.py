@@ -93,7 +93,7 @@ def violations(value: Any, schema: Schema, field: str = "") -> dict[str, list[st
     if value is None:
         return {}
     if "enum" in schema and value not in schema["enum"]:
-        return {field: [gettext("This must be one of: %(choices)s.", choices=", ".join(schema["enum"]))]}
+        return {field: [gettext("This must be one of: %(choices)s.", choices=", ".join(map(str, schema["enum"])))]}
     if isinstance(value, str) and "\0" in value:
         return {field: [gettext("This holds characters that cannot be stored.")]}
     if message := _wrong_size(value, schema, kind):
