@@ -1,6 +1,6 @@
 """Finds the model that a program names: `<provider slug>/<model id>`, or the id alone when only one provider has it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,30 +11,31 @@ from webapp.accounts.user import User
 from webapp.core.database import reading
 from webapp.core.memory import memory
 from webapp.models.model import Model, id_hash, visible_models
-from webapp.models.parameters import Layers, layers_of
+from webapp.models.parameters import Layer, Layers
 from webapp.openai_api.preset_names import callable_presets, described_preset, find_called_preset, model_of
 from webapp.openai_api.schema import RequestError
-from webapp.providers.provider import Provider, visible_providers
-from webapp.upstream.target import Target
+from webapp.providers.provider import ALIAS, Provider, open_to
+from webapp.routing.reach import Line
+from webapp.routing.terms import Alias, Place, Rule
+from webapp.routing.world import rules, subject_of
 
 LISTED_KINDS = ("chat", "embedding")
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What a call of a model needs, without any key: remembered between calls and shared by them."""
+    """What a name means to a user, without any key: remembered between calls and shared by them."""
 
-    provider: Provider  # detached: for reading only
-    model_id: str
+    subject: Alias | Place
     name: str
-    locked: Target
-    layers: Layers
+    rules: tuple[Rule, ...]
     preset_id: int | None = None
     prompt: str = ""  # of the preset
+    preset: Layer = field(default_factory=dict)  # its parameters
 
-    def target(self) -> Target:
-        """Return where and how to call, the key opened for one call. Raises CryptoError."""
-        return self.provider.unlocked(self.locked)
+    def layers(self, line: Line) -> Layers:
+        """Return the parameters of a call of one of its models."""
+        return {**line.layers, "preset": self.preset}
 
 
 def find_seat(user: User, name: str) -> Seat:
@@ -48,7 +49,8 @@ def find_named_model(session: Session, user: User, name: str) -> Model:
     rows = session.scalars(visible_models(user).where(Model.id_hash.in_([id_hash(name), id_hash(rest)]))).all()
     whole = [row for row in rows if row.provider.slug == slug and row.model_id == rest]
     bare = [row for row in rows if row.model_id == name]
-    found = [row for row in whole or bare if row.provider.is_usable]
+    usable = [row for row in whole or bare if row.provider.is_usable]
+    found = [row for row in usable if row.provider.dialect == ALIAS] or usable  # an alias is named to be meant
     if len(found) == 1:
         return found[0]
     if found:
@@ -69,7 +71,7 @@ def find_named_model(session: Session, user: User, name: str) -> Model:
 
 def qualified(model: Model) -> str:
     """Return the name that always means this model."""
-    return f"{model.provider.slug}/{model.model_id}"
+    return _name(model.provider.slug, model.model_id)
 
 
 def find_described(session: Session, user: User, name: str) -> dict[str, Any]:
@@ -77,12 +79,12 @@ def find_described(session: Session, user: User, name: str) -> dict[str, Any]:
     if preset := find_called_preset(session, user, name):
         return described_preset(preset)
     model = find_named_model(session, user, name)
-    return _entry(model.provider.slug, model.model_id, model.first_seen_at)
+    return _entry(qualified(model), model.provider.slug, model.first_seen_at)
 
 
 def list_described(session: Session, user: User) -> list[dict[str, Any]]:
     """Return what this user may call, by provider, then the presets; columns only: there may be 10,000 models."""
-    usable = {row.id: row.slug for row in session.scalars(visible_providers(user)) if row.is_usable}
+    usable = {row.id: row.slug for row in session.scalars(open_to(user)) if row.is_usable}
     rows = session.execute(
         select(Model.provider_id, Model.model_id, Model.first_seen_at)
         .join(Provider)
@@ -90,7 +92,7 @@ def list_described(session: Session, user: User) -> list[dict[str, Any]]:
         .where(Model.kind.in_(LISTED_KINDS))
         .order_by(Provider.slug, Model.position, Model.id)
     )
-    models = [_entry(usable[provider_id], model_id, seen) for provider_id, model_id, seen in rows]
+    models = [_entry(_name(usable[number], model_id), usable[number], seen) for number, model_id, seen in rows]
     return models + callable_presets(session, user)
 
 
@@ -98,15 +100,17 @@ def _read_seat(user: User, name: str) -> Seat:
     with reading() as session:
         preset = find_called_preset(session, user, name)
         model = model_of(session, user, preset) if preset else find_named_model(session, user, name)
-        seat = Seat(
-            model.provider, model.model_id, qualified(model), model.provider.locked_target(session), layers_of(model)
-        )
+        seat = Seat(subject_of(session, model), qualified(model), rules(session))
         if preset is None:
             return seat
         prompt = preset.prompt_for(user, model)
-        return replace(seat, name=name, layers=layers_of(model, preset), preset_id=preset.id, prompt=prompt)
+        return replace(seat, name=name, preset=preset.parameters, preset_id=preset.id, prompt=prompt)
 
 
-def _entry(slug: str, model_id: str, first_seen: datetime) -> dict[str, Any]:
+def _name(slug: str, model_id: str) -> str:
+    return model_id if slug == ALIAS else f"{slug}/{model_id}"
+
+
+def _entry(name: str, slug: str, first_seen: datetime) -> dict[str, Any]:
     created = int(first_seen.astimezone(UTC).timestamp())
-    return {"id": f"{slug}/{model_id}", "object": "model", "created": created, "owned_by": slug}
+    return {"id": name, "object": "model", "created": created, "owned_by": slug}

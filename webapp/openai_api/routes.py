@@ -1,9 +1,8 @@
 """The door of /v1: OpenAI's addresses, shapes and errors, so that its official clients work unchanged."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import orjson
@@ -19,25 +18,25 @@ from webapp.openai_api.client import Client
 from webapp.openai_api.embeddings import read_embeddings, written_embeddings
 from webapp.openai_api.failures import failure_response
 from webapp.openai_api.names import Seat, find_described, find_seat, list_described
-from webapp.openai_api.schema import RequestError, read_chat, unsupported
+from webapp.openai_api.schema import RequestError, needs_of, read_chat, unsupported
 from webapp.openai_api.shapes import FAILURES, Chat, Completion, Entries, Entry, Texts, Vectors
-from webapp.openai_api.stream import Streamed, handed_over, told_here
-from webapp.openai_api.timing import TimedCall
+from webapp.openai_api.stream import Begun, Streamed
 from webapp.openai_api.translation import chat_request
-from webapp.providers.limits import rate_of
-from webapp.providers.line import Turn
-from webapp.providers.turns import PROGRAM_SECONDS, turns
+from webapp.providers.turns import PROGRAM_SECONDS
+from webapp.routing.asking import HANG_SECONDS, Asked, Asker, Perform, ask_in_turn
+from webapp.routing.dispatch import Trail
+from webapp.routing.terms import Question
 from webapp.upstream import stream
 from webapp.upstream.brake import Brake, Stopped
 from webapp.upstream.calls import ask, embed
 from webapp.upstream.dialects.openai_answer import read_usage
-from webapp.upstream.failures import UpstreamError
+from webapp.upstream.failures import UpstreamError, failure
 from webapp.upstream.messages import ChatRequest, Reply
 from webapp.upstream.shapes import as_dict
 from webapp.upstream.switchboard import switchboard
 from webapp.upstream.target import Target
 from webapp.upstream.transport import pool
-from webapp.usage.event import OK, STOPPED, Kind
+from webapp.usage.event import OK, Kind
 from webapp.web.errors import openai_error
 from webapp.web.openapi import documented
 from webapp.web.places import waiting
@@ -46,20 +45,14 @@ v1 = Blueprint("v1", __name__, url_prefix="/v1")
 
 CLIENT_GONE = 499  # as nginx writes it in its log; nobody reads it
 PATIENCE_SECONDS = 5.0  # for the first piece: a failure until then can still be told by a status
+BYTES_A_TOKEN = 4  # of a request, roughly: to see whether it may fit
+PLAIN = "/:@+ "  # what a header may hold of names
+
+T = TypeVar("T")
 
 
 class ClientGoneError(JackfieldError):
     """Nobody waits for the answer any more."""
-
-
-@dataclass(slots=True)
-class Responder:
-    """Who answers this request, for headers and error texts; attempts grow when a refused request was repaired."""
-
-    provider: str
-    slug: str
-    model: str
-    attempts: int = 1
 
 
 @v1.get("/models")
@@ -80,19 +73,23 @@ def show_model(name: str) -> Response:
 @documented({200: Completion}, body=Chat, refusals=FAILURES, is_open=True, is_streamed=True)
 def create_chat_completion() -> Response:
     """Ask a model; the answer is whole or streamed."""
-    query = read_chat(request.get_data())
+    data = request.get_data()
+    query = read_chat(data)
     seat = find_seat(g.user, query.model)
     if seat.prompt:
         query.messages.insert(0, {"role": "system", "content": seat.prompt})
-    asked = applied(chat_request(query, seat.model_id, seat.provider.dialect), seat.layers)
+    question = Question(seat.subject, needs_of(query), route=_wanted_route(), input_tokens=len(data) // BYTES_A_TOKEN)
     answer = Answer(seat.name, query.wants_usage)
-    target = _leave_for(seat, "chat")
+
+    def wanted(asked: Asked, target: Target) -> ChatRequest:
+        return applied(chat_request(query, asked.reached.model_id, target.dialect), seat.layers(asked.reached.line))
+
     if query.is_stream:
-        return _streamed(seat, target, asked, answer)
-    with _waiting(seat, Client(request.environ)) as brake:
-        reply = ask(target, asked, brake)[0]
-    g.call.end(OK, reply)
-    g.responder.attempts += reply.details.get("refusals", 0)
+        return _streamed(seat, question, wanted, answer)
+    with _watched(Client(request.environ)) as brake:
+        asked, reply = _asked(seat, question, brake, lambda asked, to, _: (asked, ask(to, wanted(asked, to), brake)[0]))
+    asked.end(OK, reply)
+    g.refusals = reply.details.get("refusals", 0)
     return _json(answer.whole(reply))
 
 
@@ -104,23 +101,31 @@ def create_embeddings() -> Response:
     seat = find_seat(g.user, fields["model"])
     if seat.preset_id:
         raise unsupported("model", "is a preset, and these are for chats")
-    if seat.provider.dialect != "openai":
-        raise unsupported("model", f"is at {seat.provider.name}, which offers no embeddings")
-    target = _leave_for(seat, "embedding")
-    with _waiting(seat, Client(request.environ)) as brake:
-        answer = embed(target, fields | {"model": seat.model_id}, brake)
-    g.call.end(OK, Reply(usage=read_usage(as_dict(answer.get("usage")))))
+
+    def perform(asked: Asked, target: Target, _is_last: bool) -> tuple[Asked, dict[str, Any]]:
+        if target.dialect != "openai":
+            raise unsupported("model", f"is at {asked.provider_name}, which offers no embeddings")
+        return asked, embed(target, fields | {"model": asked.reached.model_id}, brake)
+
+    with _watched(Client(request.environ)) as brake:
+        asked, answer = _asked(seat, Question(seat.subject, route=_wanted_route()), brake, perform, "embedding")
+    asked.end(OK, Reply(usage=read_usage(as_dict(answer.get("usage")))))
     return _json(written_embeddings(answer, seat.name, fields.get("encoding_format")))
 
 
 @v1.after_request
 def name_responder(response: Response) -> Response:
-    """Say who answered, also when it was with an error."""
-    if responder := g.get("responder"):
-        response.headers["x-jackfield-provider"] = responder.slug
-        response.headers["x-jackfield-model"] = quote(responder.model, safe="/:@+ ")
-        response.headers["x-jackfield-route"] = "direct"
-        response.headers["x-jackfield-attempts"] = str(responder.attempts)
+    """Say who answered and who was asked before, also when it was with an error."""
+    asked: Asked | None = g.get("asked")
+    if asked:
+        headers, attempts = response.headers, g.trail.attempts
+        headers["x-jackfield-provider"] = asked.reached.line.provider.slug
+        headers["x-jackfield-model"] = quote(asked.reached.line.model_id, safe=PLAIN)
+        headers["x-jackfield-route"] = asked.option.route
+        headers["x-jackfield-attempts"] = str(len(attempts) + g.get("refusals", 0))
+        if len(attempts) > 1:
+            told = (f"{quote(tried.provider + '/' + tried.model, safe=PLAIN)}={tried.outcome}" for tried in attempts)
+            headers["x-jackfield-trail"] = ", ".join(told)
     return response
 
 
@@ -133,7 +138,7 @@ def refuse(error: RequestError) -> Response:
 @v1.errorhandler(UpstreamError)
 def tell_failure(error: UpstreamError) -> Response:
     """Tell what the provider said instead of an answer."""
-    return failure_response(error, g.responder.provider)
+    return failure_response(error, g.asked.provider_name if "asked" in g else "")
 
 
 @v1.errorhandler(CryptoError)
@@ -148,72 +153,77 @@ def note_client_gone(_error: ClientGoneError) -> Response:
     return Response(status=CLIENT_GONE)
 
 
-def _leave_for(seat: Seat, kind: Kind) -> Target:
-    """Note who answers, and open the key. No connection to the database is held during the wait."""
-    provider = seat.provider
-    g.responder = Responder(provider.name, provider.slug, seat.model_id)
-    g.call = TimedCall(seat, kind, g.user.id, g.token_id)
-    return seat.target()
-
-
 @contextmanager
-def _waiting(seat: Seat, client: Client) -> Iterator[Brake]:
-    """Take one of the threads that may wait for a provider, and then a turn at it, which lasts until the call ends.
-
-    A client that goes away ends the wait.
-    """
-    places = runtime().settings.stream_places
+def _watched(client: Client) -> Iterator[Brake]:
+    """End the wait for an answer when the client goes away."""
     try:
-        with (
-            waiting(places, of=g.responder.slug),
-            switchboard.watching(client.has_gone) as brake,
-            ExitStack() as failing,
-        ):
-            g.call.begin(failing.enter_context(_turn(seat, brake, places // 4)))
+        with switchboard.watching(client.has_gone) as brake:
             yield brake
-            failing.pop_all()
     except Stopped:
-        g.call.end(STOPPED)
         raise ClientGoneError from None
-    except UpstreamError as error:
-        g.call.end(error.category)
-        raise
 
 
-def _turn(seat: Seat, brake: Brake, most_of_one: int) -> Turn:
-    """Wait until the provider may be asked; of one person only so many calls wait: each of them holds a thread."""
-    return turns.take(
-        seat.provider.id,
-        rate_of(seat.provider.limits),
-        ("api", g.user.id),
-        brake,
-        patience_seconds=PROGRAM_SECONDS,
-        most_of_one=most_of_one,
+def _asked(seat: Seat, question: Question, brake: Brake, perform: Perform[T], kind: Kind = "chat") -> T:
+    """Ask who may answer, one after the other. No connection to the database is held during the wait."""
+    places = runtime().settings.stream_places
+    asker = Asker(
+        g.user.id,
+        "api",
+        kind,
+        g.token_id,
+        seat.preset_id,
+        turn_seconds=PROGRAM_SECONDS,
+        most_of_one=places // 4,  # each of those that wait holds a thread
     )
+    g.trail = Trail()
+
+    def begun(asked: Asked) -> AbstractContextManager[None]:
+        g.asked = asked
+        return waiting(places, of=asked.reached.line.provider.slug)
+
+    return ask_in_turn(question, seat.rules, asker, brake, perform, trail=g.trail, begun=begun)
 
 
-def _streamed(seat: Seat, target: Target, asked: ChatRequest, answer: Answer) -> Response:
+def _streamed(
+    seat: Seat, question: Question, wanted: Callable[[Asked, Target], ChatRequest], answer: Answer
+) -> Response:
     client = Client(request.environ)
-    with _waiting(seat, client) as brake:
-        source = stream(target, asked, brake)
+
+    def perform(asked: Asked, target: Target, is_last: bool) -> Begun:
+        source = stream(target, wanted(asked, target), brake)
         source.open()
-        streamed = Streamed(source, answer, g.call, runtime().background.is_closing.is_set)
+        streamed = Streamed(source, answer, asked, g.token_id)
         incoming = source.detach() if client.can_be_carried else None
         if incoming is None:
             brake.check()
-        first = incoming.wait(PATIENCE_SECONDS, brake) if incoming else []
-        g.responder.attempts += source.reply.details.get("refusals", 0)
-        if incoming and incoming.is_over:
+            first = streamed.first_here()
+            brake.check()
+            return Begun(streamed, None, first)
+        first = incoming.wait(PATIENCE_SECONDS if is_last else HANG_SECONDS, brake)
+        if incoming.is_over:
             incoming.leave(pool)
             source.seal()
             if (error := source.reply.error) and not first:
                 raise error
+        elif not first and not is_last:
+            incoming.stop()
+            incoming.leave(pool)
+            raise failure("timeout", f"Nothing came for {HANG_SECONDS:.0f} seconds.")
+        return Begun(streamed, incoming, first)
+
+    with _watched(client) as brake:
+        begun = _asked(seat, question, brake, perform)
+    g.refusals = begun.streamed.stream.reply.details.get("refusals", 0)
     admitted.enter(g.token_id, runtime().background)
-    events = handed_over(streamed, incoming, first, client) if incoming else told_here(streamed)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    response = Response(events, mimetype="text/event-stream", headers=headers)
-    response.call_on_close(lambda: streamed.abandon(incoming))
+    response = Response(begun.events(client), mimetype="text/event-stream", headers=headers)
+    response.call_on_close(lambda: begun.streamed.abandon(begun.incoming))
     return response
+
+
+def _wanted_route() -> str:
+    """Return the route that the program insists on, by a header."""
+    return request.headers.get("x-jackfield-route", "")
 
 
 def _json(data: dict[str, Any]) -> Response:

@@ -99,6 +99,19 @@ def read_chat(data: bytes) -> ChatQuery:
     return ChatQuery(model, messages, bool(is_stream), options or {}, fields)
 
 
+def needs_of(query: ChatQuery) -> frozenset[str]:
+    """Return the capabilities that a model needs for this request."""
+    contents = (message.get("content") for message in query.messages)
+    parts = (part for content in contents if isinstance(content, list) for part in content)
+    wanted = query.fields.get("response_format")
+    needs = {
+        "tools": bool(query.fields.get("tools")),
+        "vision": any(part.get("type") == "image_url" for part in parts),
+        "structured_output": isinstance(wanted, dict) and wanted.get("type") != "text",
+    }
+    return frozenset(name for name, is_needed in needs.items() if is_needed)
+
+
 def unsupported(param: str, why: str) -> RequestError:
     """Return the refusal of a parameter that OpenAI knows."""
     return RequestError(f"Unsupported parameter: '{param}' {why}.", param=param, code="unsupported_parameter")

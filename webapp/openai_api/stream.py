@@ -3,15 +3,17 @@
 On our own server the switchboard carries it, and no thread waits. Elsewhere, and for the demo, a thread does.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from webapp.core import clock
 from webapp.core.handover import HandedOver, Parked, parking
+from webapp.core.runtime import runtime
 from webapp.openai_api.admitted import admitted
 from webapp.openai_api.answer import Answer, event
 from webapp.openai_api.client import Client
 from webapp.openai_api.failures import told
-from webapp.openai_api.timing import TimedCall
+from webapp.routing.asking import Asked
 from webapp.upstream.incoming import Incoming
 from webapp.upstream.messages import Piece
 from webapp.upstream.streaming import AnswerStream
@@ -28,11 +30,24 @@ END_OF_BODY = b"0\r\n\r\n"
 class Streamed:
     """One answer whose head is there, and everything that is written around it."""
 
-    def __init__(self, stream: AnswerStream, answer: Answer, call: TimedCall, is_closing: Callable[[], bool]) -> None:
+    def __init__(self, stream: AnswerStream, answer: Answer, call: Asked, token_id: int) -> None:
         self.stream, self.answer = stream, answer
-        self._call, self._is_closing = call, is_closing
+        self._call, self._token_id = call, token_id
+        self._is_closing = runtime().background.is_closing.is_set
         self._outcome = STOPPED
+        self._rest = iter(stream)  # not begun: who hands the answer over never does
         self.is_away = False  # it is over, or the switchboard has it
+
+    def first_here(self) -> list[Piece]:
+        """Wait in this thread for the first piece. Raises UpstreamError when a failure came instead."""
+        first = next(self._rest, None)
+        if first is None and (error := self.stream.reply.error):
+            raise error
+        return [first] if first else []
+
+    def rest_here(self) -> Iterator[Piece]:
+        """Yield what comes after it."""
+        return self._rest
 
     def pieces(self, pieces: list[Piece]) -> bytes:
         """Encode increments."""
@@ -56,14 +71,14 @@ class Streamed:
         if self._is_closing():
             self._outcome = INTERRUPTED
             return event(openai_error_body(503, "This server is closing. Ask again.", "overloaded"), "error")
-        if admitted.is_revoked(self._call.token_id):
+        if admitted.is_revoked(self._token_id):
             return event(openai_error_body(401, "This token does not hold any more.", "invalid_api_key"), "error")
         return b""
 
     def leave(self) -> None:
         """Note that it is over."""
         self.is_away = True
-        admitted.leave(self._call.token_id)
+        admitted.leave(self._token_id)
         self._call.end(self._outcome, self.stream.reply)
 
     def abandon(self, incoming: Incoming | None) -> None:
@@ -76,33 +91,47 @@ class Streamed:
                 incoming.leave(pool)
         else:
             self.stream.stop()
-            list(self.stream)
+            list(self._rest)
         self.leave()
 
 
-def told_here(streamed: Streamed) -> Iterator[bytes]:
-    """Yield the encoded answer from this thread, which waits for the provider."""
-    yield streamed.answer.opening()
-    for piece in streamed.stream:
-        if last := streamed.refusal():
-            yield last
-            return
-        yield streamed.pieces([piece])
-    yield streamed.end()
-    streamed.leave()
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An answer that has begun: what came first, and who brings the rest, if not this thread."""
 
+    streamed: Streamed
+    incoming: Incoming | None
+    first: list[Piece]
 
-def handed_over(streamed: Streamed, incoming: Incoming, first: list[Piece], client: Client) -> Iterator[bytes]:
-    """Yield what is there already, then give provider and reader to the switchboard."""
-    begun = streamed.answer.opening() + streamed.pieces(first)
-    if incoming.is_over:
-        yield begun + streamed.end()
+    def events(self, client: Client) -> Iterator[bytes]:
+        """Yield the encoded answer, as far as it is this thread's to tell."""
+        if self.incoming:
+            return self._handed_over(self.incoming, client)
+        return self._told_here()
+
+    def _told_here(self) -> Iterator[bytes]:
+        streamed = self.streamed
+        yield streamed.answer.opening() + streamed.pieces(self.first)
+        for piece in streamed.rest_here():
+            if last := streamed.refusal():
+                yield last
+                return
+            yield streamed.pieces([piece])
+        yield streamed.end()
         streamed.leave()
-        return
-    yield begun
-    streamed.is_away = True
-    switchboard.carry(incoming, _Carried(streamed, client))
-    raise HandedOver
+
+    def _handed_over(self, incoming: Incoming, client: Client) -> Iterator[bytes]:
+        """Tell what is there already, then give provider and reader to the switchboard."""
+        streamed = self.streamed
+        begun = streamed.answer.opening() + streamed.pieces(self.first)
+        if incoming.is_over:
+            yield begun + streamed.end()
+            streamed.leave()
+            return
+        yield begun
+        streamed.is_away = True
+        switchboard.carry(incoming, _Carried(streamed, client))
+        raise HandedOver
 
 
 class _Carried:

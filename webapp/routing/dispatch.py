@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 from webapp.core import clock
 from webapp.core.errors import CryptoError
+from webapp.providers.line import OWN_LIMIT
 from webapp.routing.failover import policy_of
 from webapp.routing.health import Call, Health
 from webapp.routing.terms import Decision, Option
@@ -90,7 +91,8 @@ def dispatch(
             return answer
         tried.ms = (clock.monotonic() - began) * 1000
         tried.outcome, tried.status, tried.said = refused.category, refused.status, refused.message[:SAID]
-        health.note_failure(call_of(option), refused)
+        if refused.code != OWN_LIMIT:  # it was never asked
+            health.note_failure(call_of(option), refused)
         queue = [other for other in queue if _is_worth(other, option, refused)]
         if not queue and _may_wait(refused, patience_seconds) and waits.get(option, 0) < MOST_WAITS:
             waits[option] = waits.get(option, 0) + 1
