@@ -5,10 +5,12 @@ from flask import Flask
 from webapp.accounts.routes import accounts
 from webapp.accounts.session import load_user
 from webapp.accounts.token_routes import tokens
+from webapp.chat.needs import conversation_needs
 from webapp.chat.routes import chat
 from webapp.chat.run_routes import runs
 from webapp.core.database import take_turns, writing
 from webapp.core.runtime import runtime
+from webapp.models import preview
 from webapp.models.api import models_api
 from webapp.models.listed import store_list
 from webapp.models.page_routes import model_page
@@ -47,6 +49,7 @@ def install_features(app: Flask) -> None:
     adding.seed_models = seed_models
     connection_checks.keep_models = store_list
     connection_checks.record_rung = record_rung
+    preview.needs_of = conversation_needs
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)

@@ -10,7 +10,8 @@ from tests.load.upstream import model_name
 from webapp.accounts.api_token import create_token
 from webapp.accounts.user import Role, User, create_user
 from webapp.core.database import writing
-from webapp.models.model import Model, id_hash, searchable
+from webapp.models.model import Model, id_hash
+from webapp.models.words import findable
 from webapp.providers.editing import ProviderInput, create_provider
 from webapp.providers.private_address import open_address
 from webapp.upstream.addresses import host_port
@@ -57,7 +58,7 @@ def _provider(session: Session, admin: User, name: str, base_url: str) -> int:
 
 
 def _model(session: Session, provider_id: int, model_id: str) -> int:
-    row = Model(provider_id=provider_id, model_id=model_id, id_hash=id_hash(model_id), search_text=searchable(model_id))
+    row = Model(provider_id=provider_id, model_id=model_id, id_hash=id_hash(model_id), search_text=findable(model_id))
     session.add(row)
     session.flush()
     return row.id

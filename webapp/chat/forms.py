@@ -15,6 +15,7 @@ class MessageForm(Form):
 
     text = TextAreaField(lazy_gettext("Message"), [no_control_characters])
     model = HiddenField()
+    then = HiddenField()  # the model that the conversation goes on with, if `model` answers once
     send_key = HiddenField(validators=[Length(min=8, max=64)])
 
     def validate_text(self, field: TextAreaField) -> None:

@@ -46,7 +46,9 @@ def create_conversation() -> Response:
     if not form.validate() or model is None:
         return _composer_again(form, model)
     conversation = begin_conversation(db.session, g.user, form.send_key.data)
-    run, is_new = ask(db.session, conversation, model, form.text.data, form.send_key.data)
+    run, is_new = ask(
+        db.session, conversation, model, form.text.data, form.send_key.data, _chosen_model(form.then.data)
+    )
     if is_new:
         start_writing(run, labels())
     return go_to(url_for("chat.show_conversation", conversation_id=run.conversation_id))
@@ -61,7 +63,9 @@ def create_message(conversation_id: str) -> Response:
     if not form.validate() or model is None:
         return _composer_again(form, model, conversation)
     try:
-        run, is_new = ask(db.session, conversation, model, form.text.data, form.send_key.data)
+        run, is_new = ask(
+            db.session, conversation, model, form.text.data, form.send_key.data, _chosen_model(form.then.data)
+        )
     except ConflictError:
         form.reject(
             form.text,
@@ -80,7 +84,7 @@ def create_retry(run_id: int) -> Response:
     model = _chosen_model(request.form.get("model") or run.model_pk)
     if model is None:
         raise NotFoundError
-    return _begin_again(run, model)
+    return _begin_again(run, model, is_once=bool(request.form.get("once")))
 
 
 @chat.post("/chat/runs/<int:run_id>/continuations")
@@ -95,12 +99,21 @@ def create_continuation(run_id: int) -> Response:
 
 @chat.post("/chat/model")
 def update_model() -> Response:
-    """Choose the model of the next answer."""
+    """Choose the model of the next answers, or with `once` of the next one alone."""
     model = find_model(db.session, g.user, request.form.get("model", 0, record_id))
-    if conversation_id := request.form.get("conversation"):
-        find_conversation(db.session, g.user, conversation_id).model_pk = model.id
+    conversation_id = request.form.get("conversation")
+    conversation = find_conversation(db.session, g.user, conversation_id) if conversation_id else None
+    then = model
+    if request.form.get("once"):
+        then = (conversation and conversation.model) or _chosen_model(request.form.get("then")) or model
+    elif conversation:
+        conversation.model_pk = model.id
         db.session.commit()
-    return fragment("chat/_picked.html", model=model)
+    if wants_fragment():
+        return fragment("chat/_picked.html", model=model, then=then)
+    if conversation:
+        return go_to(url_for("chat.show_conversation", conversation_id=conversation.id))
+    return go_to(url_for("chat.new_conversation", model=model.id))
 
 
 @chat.post("/chat/<conversation_id>/title")
@@ -169,6 +182,7 @@ def _composer_again(
             (t.run for t in story(db.session, conversation.id, labels()) if t.run and t.run.is_running), None
         )
     values = {"form": form, "model": model, "conversation": conversation, "running": running}
+    values["then"] = _chosen_model(form.then.data)
     if not wants_fragment():
         return page("chat/composer_page.html", status, **values)
     response = fragment("chat/_composer.html", status=status, **values)
@@ -176,10 +190,11 @@ def _composer_again(
     return response
 
 
-def _begin_again(run: Run, model: Model, *, go_on: bool = False) -> Response:
+def _begin_again(run: Run, model: Model, *, is_once: bool = False, go_on: bool = False) -> Response:
     conversation = find_conversation(db.session, g.user, run.conversation_id)
+    then = conversation.model if is_once else None
     try:
-        again = answer_again(db.session, conversation, model, run, go_on=go_on)
+        again = answer_again(db.session, conversation, model, run, then, go_on=go_on)
     except ConflictError:
         raise ConflictError(gettext("Another answer is being written. Wait for it or stop it.")) from None
     start_writing(again, labels())

@@ -52,7 +52,8 @@ models_api = Blueprint("models_api", __name__, url_prefix="/api")
 def list_models() -> Response:
     """Search the models of the providers that are switched on."""
     asked = read_query(Search)
-    filters = Filters(None, asked.get("capability"), asked.get("provider"))
+    capability = asked.get("capability")
+    filters = Filters(None, asked.get("provider"), frozenset([capability] if capability else []))
     if filters.provider_id:
         find_provider(db.session, g.user, filters.provider_id)
     choice = search_models(
@@ -62,12 +63,12 @@ def list_models() -> Response:
     found: Found = {
         "providers": [
             {
-                "id": provider.id,
-                "slug": provider.slug,
-                "name": provider.name,
-                "models": [model_shape(row, provider) for row in rows],
+                "id": standing.provider.id,
+                "slug": standing.provider.slug,
+                "name": standing.provider.name,
+                "models": [model_shape(row, standing.provider) for row in rows],
             }
-            for provider, rows in choice.groups
+            for standing, rows in choice.groups
         ],
         "total": choice.total,
         "offset": choice.offset,

@@ -6,7 +6,7 @@ from webapp.models.facts import LISTED, PEOPLE, PRICES, merged
 from webapp.models.forms import LONGEST_ID, LONGEST_NAME
 from webapp.models.model import Model
 from webapp.models.overlay import LABELS
-from webapp.models.picker import LONGEST_QUERY
+from webapp.models.matching import LONGEST_QUERY
 from webapp.providers.provider import Provider
 from webapp.upstream.messages import CAPABILITIES, ModelInfo
 from webapp.web.shapes import About

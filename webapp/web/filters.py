@@ -15,7 +15,7 @@ from webapp.core import clock
 
 def install_filters(app: Flask) -> None:
     """Make the filters known to templates."""
-    for filter_ in (ago, moment, clock_time, groupby_day, number, compact, dollars, seconds, milliseconds):
+    for filter_ in (ago, moment, clock_time, since, groupby_day, number, compact, dollars, seconds, milliseconds):
         app.jinja_env.filters[filter_.__name__] = filter_
 
 
@@ -39,6 +39,11 @@ def moment(value: datetime) -> str:
 def clock_time(value: datetime) -> str:
     """`14:02`."""
     return str(format_time(value, "HH:mm"))
+
+
+def since(value: datetime) -> str:
+    """`14:02` within a day, then a date."""
+    return clock_time(value) if clock.now() - value < timedelta(days=1) else str(format_date(value, "medium"))
 
 
 def groupby_day(rows: Iterable[Any]) -> list[tuple[str, list[Any]]]:
