@@ -14,6 +14,7 @@ from webapp.models import preview
 from webapp.models.api import models_api
 from webapp.models.listed import store_list
 from webapp.models.page_routes import model_page
+from webapp.models.parameter_forms import checked_layer
 from webapp.models.parameter_routes import parameters
 from webapp.models.picker_routes import picker
 from webapp.models.preset_api import presets_api
@@ -22,7 +23,7 @@ from webapp.models.routes import models
 from webapp.models.section_routes import provider_models
 from webapp.models.seed import seed_models, seed_providers
 from webapp.openai_api.routes import v1
-from webapp.providers import adding
+from webapp.providers import adding, parameters_api
 from webapp.providers import checks as connection_checks
 from webapp.providers.address_routes import addresses
 from webapp.providers.api import api
@@ -48,6 +49,7 @@ def install_features(app: Flask) -> None:
         seed_providers(session)
     adding.seed_models = seed_models
     connection_checks.keep_models = store_list
+    parameters_api.check_layer = checked_layer
     connection_checks.record_rung = record_rung
     preview.needs_of = conversation_needs
     forbid_listener(parts.settings.host, parts.settings.port)

@@ -17,6 +17,7 @@ from webapp.models.forms import ModelForm
 from webapp.models.model import Model, add_model, find_model_of, load_facts, models_of
 from webapp.models.model import delete_model as remove_model
 from webapp.models.overlay import override
+from webapp.models.parameter_forms import checked_layer
 from webapp.models.picker import PAGE, Filters, search_models
 from webapp.models.shapes_api import (
     Discovery,
@@ -210,6 +211,8 @@ def _check_texts(model_id: str, fields: ModelChanges | NewModel) -> None:
 def _changed(row: Model, provider: Provider, fields: ModelChanges | NewModel) -> Response:
     override(row, dict(fields))
     row.is_enabled = fields.get("enabled", row.is_enabled)
+    if "parameters" in fields:
+        row.parameters = checked_layer(fields["parameters"], model=row)
     if fields.get("is_default"):
         provider.default_model = row.model_id
     elif "is_default" in fields and provider.default_model == row.model_id:

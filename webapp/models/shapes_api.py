@@ -7,6 +7,7 @@ from webapp.models.forms import LONGEST_ID, LONGEST_NAME
 from webapp.models.model import Model
 from webapp.models.overlay import LABELS
 from webapp.models.matching import LONGEST_QUERY
+from webapp.providers.parameters_api import Parameters
 from webapp.providers.provider import Provider
 from webapp.upstream.messages import CAPABILITIES, ModelInfo
 from webapp.web.shapes import About
@@ -52,6 +53,7 @@ class ModelShape(TypedDict):
     is_default: bool
     enabled: bool
     price: Price | None
+    parameters: Parameters
 
 
 class CapabilitiesSaid(TypedDict, total=False):
@@ -74,6 +76,7 @@ class ModelChanges(TypedDict, total=False):
     capabilities: CapabilitiesSaid
     is_default: Annotated[bool, About("Tests and new chats begin with it")]
     enabled: Annotated[bool, About("Whether it can be chosen and called")]
+    parameters: Annotated[Parameters, About("Every call begins with these; replaces what is stored")]
 
 
 class NewModel(ModelChanges):
@@ -150,6 +153,7 @@ def model_shape(row: Model, provider: Provider) -> ModelShape:
         "is_default": row.model_id == provider.default_model,
         "enabled": row.is_enabled,
         "price": _price({name: facts[name].value for name in PRICES if name in facts}),
+        "parameters": cast(Parameters, row.parameters or {}),
     }
 
 
@@ -170,6 +174,7 @@ def listed_shape(info: ModelInfo) -> ModelShape:
         "is_default": False,
         "enabled": True,
         "price": _price(prices),
+        "parameters": {},
     }
 
 
