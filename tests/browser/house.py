@@ -46,6 +46,7 @@ class House:
             open_address(session, *host_port(base_url), user.id)
             provider = create_provider(session, user, wanted)
             provider.default_model = models[0] if models else None
+            provider.refresh_hours = 0  # never: its list does not hold these models
             session.add_all(_model(provider, name, place) for place, name in enumerate(models))
             return provider.id
 
