@@ -11,6 +11,7 @@ from webapp.accounts.user import User
 from webapp.core.database import reading
 from webapp.core.memory import memory
 from webapp.models.model import Model, id_hash, visible_models
+from webapp.models.overlay import told_prices
 from webapp.models.parameters import Layers, layers_of
 from webapp.openai_api.preset_names import callable_presets, described_preset, find_called_preset, model_of
 from webapp.openai_api.schema import RequestError
@@ -29,6 +30,7 @@ class Seat:
     name: str
     locked: Target
     layers: Layers
+    prices: dict[str, float]  # that go before those of the bundled data
     preset_id: int | None = None
     prompt: str = ""  # of the preset
 
@@ -99,7 +101,12 @@ def _read_seat(user: User, name: str) -> Seat:
         preset = find_called_preset(session, user, name)
         model = model_of(session, user, preset) if preset else find_named_model(session, user, name)
         seat = Seat(
-            model.provider, model.model_id, qualified(model), model.provider.locked_target(session), layers_of(model)
+            model.provider,
+            model.model_id,
+            qualified(model),
+            model.provider.locked_target(session),
+            layers_of(model),
+            told_prices(model),
         )
         if preset is None:
             return seat

@@ -14,7 +14,15 @@ class TimedCall:
 
     def __init__(self, seat: Seat, kind: Kind, user_id: int, token_id: int) -> None:
         self.provider_name, self.token_id = seat.provider.name, token_id
-        self._call = call_to(seat.provider, seat.model_id, user_id=user_id, token_id=token_id, source="api", kind=kind)
+        self._call = call_to(
+            seat.provider,
+            seat.model_id,
+            user_id=user_id,
+            token_id=token_id,
+            source="api",
+            kind=kind,
+            prices=seat.prices,
+        )
         self._call.preset_id = seat.preset_id
         self._began = clock.monotonic()
         self._first_ms: float | None = None
