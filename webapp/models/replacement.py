@@ -63,12 +63,14 @@ def nearest(model_id: str, others: Iterable[Row]) -> list[int]:
     return [rank[-1] for rank in sorted(ranked)[:MOST]]
 
 
-def is_default_lost(session: Session, provider: Provider) -> bool:
-    """Whether a provider's default is not, or no longer, among its models."""
+def replacements_of_default(session: Session, provider: Provider) -> list[Model] | None:
+    """Return what could become a provider's default; None when its default is among its models, or it has none."""
     if not provider.default_model or not provider.models_count:
-        return False
+        return None
     default = (Model.provider_id == provider.id) & (Model.id_hash == id_hash(provider.default_model))
-    return session.scalar(select(Model.id).where(default, Model.vanished_at.is_(None), Model.is_enabled)) is None
+    if session.scalar(select(Model.id).where(default, Model.vanished_at.is_(None), Model.is_enabled)):
+        return None
+    return successors(session, provider.id, provider.default_model)
 
 
 def flagged(session: Session, user: User) -> list[tuple[Preset, str, list[Model]]]:

@@ -15,7 +15,7 @@ from webapp.core import clock
 
 def install_filters(app: Flask) -> None:
     """Make the filters known to templates."""
-    for filter_ in (ago, moment, clock_time, since, groupby_day, number, compact, dollars, seconds, milliseconds):
+    for filter_ in (ago, ahead, moment, clock_time, since, groupby_day, number, compact, dollars, seconds, milliseconds):
         app.jinja_env.filters[filter_.__name__] = filter_
 
 
@@ -29,6 +29,12 @@ def ago(value: datetime | None) -> str:
     if age < timedelta(days=1):
         return str(format_timedelta(-age, add_direction=True, locale=get_locale()))
     return str(format_date(value, "medium"))
+
+
+def ahead(value: datetime) -> str:
+    """`in 3 hours`."""
+    left = max(value - clock.now(), timedelta(seconds=1))
+    return str(format_timedelta(left, add_direction=True, locale=get_locale()))
 
 
 def moment(value: datetime) -> str:
