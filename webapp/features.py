@@ -8,6 +8,7 @@ from webapp.accounts.token_routes import tokens
 from webapp.chat.needs import conversation_needs
 from webapp.chat.routes import chat
 from webapp.chat.run_routes import runs
+from webapp.chat.settings_routes import chat_settings
 from webapp.core.database import take_turns, writing
 from webapp.core.runtime import runtime
 from webapp.models import preview
@@ -68,7 +69,7 @@ def install_features(app: Flask) -> None:
         picker,
         models,
     )
-    for blueprint in (health, *pages, presets, chat, runs, v1):
+    for blueprint in (health, *pages, presets, chat, chat_settings, runs, v1):
         app.register_blueprint(blueprint)
     for blueprint in (api, models_api, presets_api, openapi):
         app.register_blueprint(blueprint)

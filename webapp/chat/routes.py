@@ -1,19 +1,24 @@
 """The chat page: conversations, asking, answering again, and choosing the model."""
 
+from typing import Any
+
 from flask import Blueprint, Response, g, request, url_for
 from flask_babel import gettext
+from wtforms.validators import ValidationError
 
 from webapp.chat.conversation import (
     Conversation,
     begin_conversation,
     find_conversation,
+    preset_of,
     recent_conversations,
 )
-from webapp.chat.forms import MessageForm, TitleForm
+from webapp.chat.forms import MessageForm, TitleForm, asked_preset, carried_layer
 from webapp.chat.message import Message
-from webapp.chat.model_choice import last_model, starting_model
 from webapp.chat.run import Run, answer_again, ask, find_run
 from webapp.chat.run_routes import labels
+from webapp.chat.settings import ChatSettings, settings_of, settings_of_new
+from webapp.chat.settings_routes import shown_settings
 from webapp.chat.story import Turn, answer_turn, previous_run, story
 from webapp.chat.writer import start_writing
 from webapp.core import clock
@@ -46,6 +51,7 @@ def create_conversation() -> Response:
     if not form.validate() or model is None:
         return _composer_again(form, model)
     conversation = begin_conversation(db.session, g.user, form.send_key.data)
+    conversation.preset_id, conversation.parameters = form.chosen.id if form.chosen else None, form.layer
     run, is_new = ask(
         db.session, conversation, model, form.text.data, form.send_key.data, _chosen_model(form.then.data)
     )
@@ -113,7 +119,7 @@ def update_model() -> Response:
         return fragment("chat/_picked.html", model=model, then=then)
     if conversation:
         return go_to(url_for("chat.show_conversation", conversation_id=conversation.id))
-    return go_to(url_for("chat.new_conversation", model=model.id))
+    return go_to(url_for("chat.new_conversation", model=model.id, preset=request.form.get("preset") or None))
 
 
 @chat.post("/chat/<conversation_id>/title")
@@ -148,7 +154,7 @@ def create_restoration(conversation_id: str) -> Response:
 
 def _page(conversation: Conversation | None, status: int = 200, title_form: TitleForm | None = None) -> Response:
     turns = story(db.session, conversation.id, labels()) if conversation else []
-    model = _chosen_model(conversation.model_pk if conversation else request.args.get("model"))
+    settings = settings_of(db.session, g.user, conversation) if conversation else _new_settings()
     return page(
         "chat/chat.html",
         status,
@@ -156,11 +162,19 @@ def _page(conversation: Conversation | None, status: int = 200, title_form: Titl
         conversations=recent_conversations(db.session, g.user),
         turns=turns,
         running=next((turn.run for turn in turns if turn.run and turn.run.is_running), None),
-        model=model or last_model(db.session, g.user) or starting_model(db.session, g.user),
-        form=MessageForm.fresh(),
         title_form=title_form or TitleForm(formdata=None, obj=conversation),
         deleted=request.args.get("deleted"),
+        **shown_settings(settings),
     )
+
+
+def _new_settings() -> ChatSettings:
+    preset, model = asked_preset(request.args.get("preset")), _chosen_model(request.args.get("model"))
+    try:
+        layer = carried_layer(request.args.get("parameters"))
+    except ValidationError:
+        layer = {}
+    return settings_of_new(db.session, g.user, preset, layer, model)
 
 
 def _chosen_model(model_pk: object) -> Model | None:
@@ -181,10 +195,14 @@ def _composer_again(
         running = next(
             (t.run for t in story(db.session, conversation.id, labels()) if t.run and t.run.is_running), None
         )
-    values = {"form": form, "model": model, "conversation": conversation, "running": running}
+    values: dict[str, Any] = {"form": form, "model": model, "conversation": conversation, "running": running}
     values["then"] = _chosen_model(form.then.data)
     if not wants_fragment():
-        return page("chat/composer_page.html", status, **values)
+        settings = settings_of_new(db.session, g.user, form.chosen, form.layer, model)
+        if conversation:
+            settings = settings_of(db.session, g.user, conversation)
+        return page("chat/composer_page.html", status, **shown_settings(settings) | values)
+    values |= {"preset": preset_of(conversation) if conversation else form.chosen}
     response = fragment("chat/_composer.html", status=status, **values)
     response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#composer", "outerHTML"
     return response
@@ -213,6 +231,7 @@ def _told(run: Run, *, with_question: bool) -> Response:
         question=question,
         answer=answer,
         form=MessageForm.fresh(),
+        preset=preset_of(conversation),
         model=conversation.model,
         conversation=conversation,
         running=run if run.is_running else None,
