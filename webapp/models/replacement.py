@@ -12,9 +12,10 @@ from webapp.accounts.user import User
 from webapp.models.catalogue import base_name
 from webapp.models.model import Model, id_hash, visible_models
 from webapp.models.preset import Preset, unusable, visible_presets
-from webapp.providers.provider import Provider
+from webapp.providers.provider import Provider, visible_providers
 
 MOST: Final = 3
+GONE: Final = ("gone", "closed", "vanished", "hidden")  # of the reasons that `unusable` gives
 FAMILY: Final = re.compile(r"[^\W\d_]+")
 
 Row = tuple[int, str, int]  # key, model id, position in the list
@@ -73,14 +74,14 @@ def replacements_of_default(session: Session, provider: Provider) -> list[Model]
     return successors(session, provider.id, provider.default_model)
 
 
-def flagged(session: Session, user: User) -> list[tuple[Preset, str, list[Model]]]:
-    """Return the presets whose model cannot be used, with the reason (`unusable`) and what could take its place."""
-    found = []
-    for preset in session.scalars(visible_presets(user).where(Preset.model_name.is_not(None)).order_by(Preset.id)):
-        if reason := unusable(preset.model, user):
-            rows = proposals(session, user, preset.model) if preset.model else []
-            found.append((preset, reason, rows))
-    return found
+def flagged(session: Session, user: User) -> tuple[list[Provider], list[Preset]]:
+    """Return what still points to a model that is gone: providers by their default, and presets."""
+    providers = session.scalars(visible_providers(user).where(Provider.is_enabled).order_by(Provider.name))
+    presets = session.scalars(visible_presets(user).where(Preset.model_name.is_not(None)).order_by(Preset.name))
+    return (
+        [row for row in providers if replacements_of_default(session, row) is not None],
+        [row for row in presets if unusable(row.model, user) in GONE],
+    )
 
 
 def _parts(model_id: str) -> tuple[Counter[str], Counter[str], Any]:

@@ -12,7 +12,7 @@ from webapp.models.discovery import start_refresh
 from webapp.models.drift import all_drifts, drifts_of, named_models
 from webapp.models.forms import ModelForm
 from webapp.models.model import add_model, find_model, models_of
-from webapp.models.replacement import replacements_of_default
+from webapp.models.replacement import flagged, replacements_of_default
 from webapp.providers.provider import Provider, find_own_provider, find_provider
 from webapp.providers.schedule import COOL_DOWN, HOURS, set_hours
 from webapp.web.render import fragment, go_to, page, wants_fragment
@@ -54,7 +54,9 @@ def update_schedule(provider_id: int) -> Response:
 def list_drifts() -> Response:
     """What the refreshes of all providers changed."""
     drifts = all_drifts(db.session, g.user)
-    return page("models/drift.html", drifts=drifts, links=named_models(db.session, drifts))
+    providers, presets = flagged(db.session, g.user)
+    links = named_models(db.session, drifts)
+    return page("models/drift.html", drifts=drifts, links=links, providers=providers, presets=presets)
 
 
 @provider_models.post("/providers/<int:provider_id>/models")

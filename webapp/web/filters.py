@@ -15,7 +15,19 @@ from webapp.core import clock
 
 def install_filters(app: Flask) -> None:
     """Make the filters known to templates."""
-    for filter_ in (ago, ahead, moment, clock_time, since, groupby_day, number, compact, dollars, seconds, milliseconds):
+    for filter_ in (
+        ago,
+        ahead,
+        moment,
+        clock_time,
+        since,
+        groupby_day,
+        number,
+        compact,
+        dollars,
+        seconds,
+        milliseconds,
+    ):
         app.jinja_env.filters[filter_.__name__] = filter_
 
 
