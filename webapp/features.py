@@ -28,6 +28,7 @@ from webapp.providers import adding, parameters_api
 from webapp.providers import checks as connection_checks
 from webapp.providers.address_routes import addresses
 from webapp.providers.api import api
+from webapp.providers.bulk_routes import bulk
 from webapp.providers.check_routes import checks
 from webapp.providers.credential import check_key_ring
 from webapp.providers.routes import providers
@@ -61,6 +62,7 @@ def install_features(app: Flask) -> None:
         tokens,
         settings,
         providers,
+        bulk,
         addresses,
         checks,
         provider_models,

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from flask import Blueprint, Response, abort, g, request, url_for
-from flask_babel import gettext
+from flask_babel import gettext, ngettext
 
 from webapp.core import clock
 from webapp.core.database import db
@@ -13,6 +13,8 @@ from webapp.models.drift import all_drifts, drifts_of, named_models
 from webapp.models.forms import ModelForm
 from webapp.models.model import add_model, find_model, models_of
 from webapp.models.replacement import flagged, replacements_of_default
+from webapp.providers.bulk import Reason, callable_providers
+from webapp.providers.bulk_routes import chosen, list_again, tell
 from webapp.providers.provider import Provider, find_own_provider, find_provider
 from webapp.providers.schedule import COOL_DOWN, HOURS, set_hours
 from webapp.web.render import fragment, go_to, page, wants_fragment
@@ -48,6 +50,19 @@ def update_schedule(provider_id: int) -> Response:
     set_hours(provider, hours)
     db.session.commit()
     return _section(provider_id)
+
+
+@provider_models.post("/providers/refreshes")
+def create_refreshes() -> Response:
+    """Read the lists of the chosen providers again, in the background."""
+    outcome = callable_providers(chosen())
+    for provider in list(outcome.done):
+        reason: Reason | None = None if provider.has_list else "no_list"
+        if reason or not start_refresh(db.session, provider):
+            outcome.done.remove(provider)
+            outcome.leave_out(reason or "recent")
+    done = ngettext("Reading %(num)s list", "Reading %(num)s lists", len(outcome.done))
+    return list_again(tell(done, outcome))
 
 
 @provider_models.get("/models/drift")

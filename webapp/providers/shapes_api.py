@@ -58,7 +58,8 @@ class ProviderShape(TypedDict):
     limits: Limits
     refresh_hours: Hours
     status: Annotated[
-        Literal["untested", "running", "good", "bad", "unknown", "stopped"], About("Of the last connection test")
+        Literal["untested", "waiting", "running", "good", "bad", "unknown", "stopped"],
+        About("Of the last connection test"),
     ]
 
 
