@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import JSON, ForeignKey, Text, func, select
+from sqlalchemy import JSON, ForeignKey, Text, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webapp.core import clock
@@ -12,6 +12,7 @@ from webapp.providers.check import RUNNING, STOPPED
 
 CHECKED: Final = ("vision", "tools", "structured_output", "streaming", "reasoning")  # in the order of "check all"
 WAITING, YES, NO, UNKNOWN = "waiting", "yes", "no", "unknown"
+KEPT: Final = timedelta(days=30)  # what they showed of the model stays
 LONGEST: Final = timedelta(seconds=180)  # all of them, 30 seconds each; what is older was lost with its process
 
 
@@ -51,3 +52,14 @@ def latest_checks_of(session: Session, model_pk: int) -> dict[str, CapabilityChe
     )
     found = session.scalars(select(CapabilityCheck).where(CapabilityCheck.id.in_(newest)))
     return {row.capability: row for row in found}
+
+
+def end_abandoned_checks(session: Session, before: datetime) -> None:
+    """Write down that checks which began before this moment will not end."""
+    abandoned = (CapabilityCheck.status.in_((WAITING, RUNNING)), CapabilityCheck.created_at < before)
+    session.execute(update(CapabilityCheck).where(*abandoned).values(status=STOPPED))
+
+
+def prune_checks(session: Session) -> None:
+    """Delete what is too old."""
+    session.execute(delete(CapabilityCheck).where(CapabilityCheck.created_at < clock.now() - KEPT))
