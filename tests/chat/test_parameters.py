@@ -48,3 +48,23 @@ def arrived(far_end: FarEnd) -> dict[str, Any]:
     return {
         name: value for name, value in body.items() if name not in ("model", "messages", "stream", "stream_options")
     }
+
+
+def test_a_connection_test_asks_as_a_chat_does(
+    app: Flask, admin: Person, far_end: FarEnd, add_provider: Callable[..., int]
+) -> None:
+    provider_id = add_provider(far_end.base_url)
+    chat = Chat(app, admin, provider_id)
+    model_pk = chat.model()
+    with app.app_context(), writing() as session:
+        session.get_one(Provider, provider_id).parameters = {"temperature": 0.1, "drop": ["max_tokens"]}
+        session.get_one(Model, model_pk).parameters = {"extra_body": {"thinking": {"type": "disabled"}}}
+    admin.get("/providers")
+    admin.post(f"/providers/{provider_id}/checks", {"model": "ok"})
+    for call in far_end.wait_for_calls(3)[-2:]:
+        assert call.json["model"] == "ok"
+        assert {name: call.json.get(name) for name in ("temperature", "max_tokens", "thinking")} == {
+            "temperature": 0.1,
+            "max_tokens": None,
+            "thinking": {"type": "disabled"},
+        }

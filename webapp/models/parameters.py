@@ -1,4 +1,4 @@
-"""What a call carries beyond its messages, laid down in layers: provider, model, preset, conversation; pure.
+"""What a call carries beyond its messages, laid down in layers: provider, model, preset, conversation.
 
 A layer is stored as a JSON object that holds only what was set: values by the names of PARAMETERS, `extra_body`
 (further fields of the request, joined over the layers by name) and `drop` (names that are never sent).
@@ -9,8 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from webapp.models.model import Model
+from sqlalchemy import select
+
+from webapp.core.database import reading
+from webapp.models.model import Model, id_hash
 from webapp.models.preset import Preset
+from webapp.providers.provider import Provider
 from webapp.upstream.classify.parameters import NEEDED
 from webapp.upstream.messages import ChatRequest
 from webapp.upstream.repair import FIELDS, WITHOUT_TOOLS
@@ -100,6 +104,15 @@ def applied(request: ChatRequest, layers: Layers) -> ChatRequest:
     return replace(request, extra=request.extra | changes, **fields)
 
 
+def as_called(provider_id: int, question: ChatRequest) -> ChatRequest:
+    """Return a question of a connection test as a chat would send it."""
+    with reading() as session:
+        provider = session.get(Provider, provider_id)
+        model = session.scalar(select(Model).filter_by(provider_id=provider_id, id_hash=id_hash(question.model)))
+        layers = {"provider": provider.parameters if provider else {}, "model": model.parameters if model else {}}
+    return applied(question, layers)
+
+
 def _settled(layers: Layers) -> tuple[dict[str, Any], set[str]]:
     """What is sent, and what a program cannot send either: as `effective`, at a tenth of its cost."""
     values: dict[str, Any] = {}
@@ -118,7 +131,8 @@ def _settled(layers: Layers) -> tuple[dict[str, Any], set[str]]:
 
 def _said(layers: Layers, layer: str) -> dict[str, Any]:
     said = layers.get(layer) or {}
-    return {name: said[name] for name in said if name in PARAMETERS} | said.get("extra_body", {})
+    extra: Layer = said.get("extra_body", {})
+    return {**{name: said[name] for name in said if name in PARAMETERS}, **extra}
 
 
 def _over(earlier: Setting | None, later: Setting) -> Setting:
