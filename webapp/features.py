@@ -19,6 +19,7 @@ from webapp.models.listed import store_list
 from webapp.models.page_routes import model_page
 from webapp.models.parameter_forms import checked_layer
 from webapp.models.parameter_routes import parameters
+from webapp.models.parameters import as_called
 from webapp.models.picker_routes import picker
 from webapp.models.preset_api import presets_api
 from webapp.models.preset_routes import presets
@@ -55,6 +56,7 @@ def install_features(app: Flask) -> None:
     adding.seed_models = seed_models
     connection_checks.keep_models = store_list
     parameters_api.check_layer = checked_layer
+    connection_checks.as_called = as_called
     connection_checks.record_rung = record_rung
     connection_checks.counted_too = (CapabilityCheck,)
     capability_checks.record_asked = record_asked
