@@ -30,19 +30,25 @@ class Stage:
 def set_stage(app: Flask, base_url: str, speeds: list[tuple[int, int]]) -> Stage:
     """Add people, and the providers `paced`, `hanging` and `failing`, each with a model for each speed."""
     with app.app_context(), writing() as session:
-        admin = create_user(session, email="load-admin", name="Load", password=PASSWORD, role=Role.ADMIN)
-        for name in PEOPLE:
-            create_user(session, email=name, name=name, password=PASSWORD, role=Role.MEMBER)
+        admin = add_people(session)
         open_address(session, *host_port(base_url), admin.id)
         models = {}
         for name in ("hanging", "failing", "paced"):
             address = base_url if name == "paced" else base_url.replace("/v1", f"/{name}/v1")
-            provider_id = _provider(session, admin, name, address)
+            provider_id = add_provider(session, admin, name, address)
             models = {speed: _model(session, provider_id, model_name(*speed)) for speed in speeds}
         return Stage(models, create_token(session, admin, "Load"))
 
 
-def _provider(session: Session, admin: User, name: str, base_url: str) -> int:
+def add_people(session: Session) -> User:
+    """Add PEOPLE, and return an admin beside them."""
+    for name in PEOPLE:
+        create_user(session, email=name, name=name, password=PASSWORD, role=Role.MEMBER)
+    return create_user(session, email="load-admin", name="Load", password=PASSWORD, role=Role.ADMIN)
+
+
+def add_provider(session: Session, admin: User, name: str, base_url: str) -> int:
+    """Add a provider for everybody; return its id."""
     wanted = ProviderInput(
         vendor_id="custom",
         name=name,

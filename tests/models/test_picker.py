@@ -54,7 +54,7 @@ QUERIES = [
 ]
 
 
-def found(person: Person, query: str = "", **more: int) -> list[str]:
+def found(person: Person, query: str = "", **more: object) -> list[str]:
     response = person.get("/models/picker", query_string={"q": query, **more}, headers=HTMX)
     assert response.status_code == 200
     return re.findall(r'data-name="([^"]*)"', response.text)

@@ -11,7 +11,7 @@ from webapp.providers.provider import Provider
 
 LONGEST_QUERY = 200
 MOST_WORDS = 12
-BORDERS = (" ", "/", "-", "_", ".", ":")  # what stands before a word in names and ids
+BORDERS = (" ", "/", "-")  # what stands before a word in names and ids
 
 
 def words_of(query: str) -> list[str]:

@@ -1,7 +1,7 @@
 """What the picker shows as somebody types: favourites, recents, and the models of each provider, page by page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate, groupby
 from typing import Final
 
@@ -40,8 +40,9 @@ class Choice:
     groups: list[tuple[Standing, list[Model]]]
     counts: dict[int, int]
     offset: int
-    limit: int = PAGE
-    filters: Filters = field(default_factory=Filters)
+    limit: int
+    filters: Filters
+    standings: Mapping[int, Standing]
 
     @property
     def total(self) -> int:
@@ -87,14 +88,17 @@ def search_models(
         select(Model.provider_id, func.count(), func.min(rank)).where(found).group_by(Model.provider_id)
     ).all()
     order = sorted(groups, key=lambda row: _place(standings[row[0]], row[2]))
-    choice = Choice(query, [], {row[0]: row[1] for row in order}, max(0, offset), limit, filters)
-    choice.groups.extend(_page(session, choice, found, rank, standings))
+    choice = Choice(query, [], {row[0]: row[1] for row in order}, max(0, offset), limit, filters, standings)
+    choice.groups.extend(_page(session, choice, found, rank))
     return choice
 
 
-def kept_models(session: Session, user: User, filters: Filters) -> Kept:
-    """Return this user's favourites and recents among the models that the filters let through."""
-    standings = _standings(session, user, filters)
+def kept_models(session: Session, user: User, filters: Filters, known: Mapping[int, Standing] | None = None) -> Kept:
+    """Return this user's favourites and recents among the models that the filters let through.
+
+    `known` is how the providers stand that they let through, if that was looked up already.
+    """
+    standings = known or _standings(session, user, filters)
     mine = select(Model).join(Mark).where(Mark.user_id == user.id, _found("", filters, standings))
     stars = mine.where(Mark.is_favourite).order_by(Model.search_text).limit(MOST_STARS)
     used = mine.where(~Mark.is_favourite, Mark.used_at.is_not(None)).order_by(Mark.used_at.desc()).limit(RECENT)
@@ -144,7 +148,6 @@ def _page(
     choice: Choice,
     found: ColumnElement[bool],
     rank: ColumnElement[int],
-    standings: Mapping[int, Standing],
 ) -> list[tuple[Standing, list[Model]]]:
     """Load the rows of the providers into whose span the page falls."""
     places: dict[int, int] = {}
@@ -168,6 +171,6 @@ def _page(
     ids = session.scalars(keys).all()
     rows = {row.id: row for row in session.scalars(select(Model).where(Model.id.in_(ids)))}
     return [
-        (standings[provider_id], list(group))
+        (choice.standings[provider_id], list(group))
         for provider_id, group in groupby((rows[key] for key in ids), key=lambda row: row.provider_id)
     ]

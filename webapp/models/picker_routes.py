@@ -1,5 +1,6 @@
 """The picker: one dialog, wherever a model is chosen. Without JavaScript it is a page."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, g, request, url_for
@@ -10,6 +11,7 @@ from webapp.models.matching import LONGEST_QUERY
 from webapp.models.model import find_known_model
 from webapp.models.picker import FILTERS, Choice, Filters, kept_models, search_models, starred_among
 from webapp.models.preview import preview_model
+from webapp.models.standing import Standing
 from webapp.web.render import fragment, go_to, page, wants_fragment
 from webapp.web.requests import record_id
 
@@ -49,18 +51,18 @@ def update_favourite() -> Response:
 def _drawn(choice: Choice) -> dict[str, Any]:
     shown = [row.id for _, rows in choice.groups for row in rows]
     values = {"choice": choice, "stars": starred_among(db.session, g.user, shown)}
-    return values | (_kept(choice.filters) if not choice.offset else {})
+    return values | (_kept(choice.filters, choice.standings))
 
 
-def _kept(filters: Filters) -> dict[str, Any]:
+def _kept(filters: Filters, standings: Mapping[int, Standing] | None = None) -> dict[str, Any]:
     """What comes before the groups of providers, while nothing is searched."""
     values = {
         "chosen": request.values.get("chosen", type=record_id),
         "conversation": request.values.get("conversation"),
     }
-    if _query().strip():
+    if _query().strip() or request.values.get("offset", 0, record_id):
         return values | {"kept": []}
-    kept = kept_models(db.session, g.user, filters)
+    kept = kept_models(db.session, g.user, filters, standings)
     return values | {"kept": [("favourites", kept.favourites), ("recents", kept.recents)]}
 
 
