@@ -137,33 +137,6 @@ def test_all_of_it_survives(
         assert db.session.get_one(Mark, (admin.user_id, model_pk)).is_favourite
 
 
-def test_a_hidden_model_stays_hidden_and_its_page_says_so(
-    app: Flask, admin: Person, stranger: Person, model_pk: int, offer: Callable[..., None]
-) -> None:
-    save(admin, model_pk, is_offered=None)  # type: ignore[arg-type]
-    with app.app_context():
-        offer_again = db.session.get_one(Model, model_pk).provider_id
-    offer(offer_again, "ok", **LISTED)
-    assert state(app, model_pk)["is_enabled"] is False
-    assert "This model is hidden" in admin.get(f"/models/{model_pk}").text
-    seen = stranger.get(f"/models/{model_pk}").text
-    assert "This model is hidden" in seen
-    assert "Offer it again" not in seen
-    assert "Chat with it" not in seen
-
-
-def test_a_vanished_model_tells_what_to_do(
-    app: Flask, admin: Person, model_pk: int, offer: Callable[..., None]
-) -> None:
-    with app.app_context():
-        provider = db.session.get_one(Model, model_pk).provider_id
-    offer(provider, "other")
-    shown = admin.get(f"/models/{model_pk}").text
-    assert "Far End does not list this model any more" in shown
-    assert "Refresh list" in shown
-    assert "Check all" not in shown
-
-
 @pytest.mark.parametrize(
     ("field", "before"),
     [
@@ -227,19 +200,6 @@ def test_bad_input_comes_back_beside_its_field(
     if field not in ("kind", "vision"):
         assert f'value="{value}"' in answer.text
     assert state(app, model_pk) == before
-
-
-def test_whoever_may_only_use_the_provider_says_nothing_but_has_a_star_of_their_own(
-    app: Flask, stranger: Person, admin: Person, model_pk: int
-) -> None:
-    assert stranger.post(f"/models/{model_pk}/overlay", SAID).status_code == 403
-    assert stranger.post(f"/models/{model_pk}/delete").status_code == 403
-    assert "Only an admin can change this provider." in stranger.get(f"/models/{model_pk}").text
-    stranger.post(f"/models/{model_pk}/favourite", {"favourite": "1"}, htmx=True)
-    assert 'aria-pressed="true"' in stranger.get(f"/models/{model_pk}").text
-    assert 'aria-pressed="true"' not in admin.get(f"/models/{model_pk}").text
-    stranger.post(f"/models/{model_pk}/favourite", {"favourite": "0"}, htmx=True)
-    assert 'aria-pressed="true"' not in stranger.get(f"/models/{model_pk}").text
 
 
 def test_a_model_that_was_added_by_hand_is_edited_and_removed(app: Flask, admin: Person, model_pk: int) -> None:

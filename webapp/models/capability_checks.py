@@ -12,6 +12,7 @@ from webapp.core.errors import BusyError, TooOftenError
 from webapp.core.runtime import runtime
 from webapp.models.capability_check import NO, YES, CapabilityCheck, latest_checks_of
 from webapp.models.model import Model
+from webapp.models.parameters import applied, layers_of
 from webapp.providers.check import RUNNING, STOPPED
 from webapp.providers.checks import SHOWN, refuse_too_many
 from webapp.providers.failure import failure_record
@@ -79,10 +80,12 @@ def _run(check_id: int, target: Target) -> None:
         if row is None:  # deleted with its model
             return
         row.status = RUNNING
-        model_id, capability = session.get_one(Model, row.model_pk).model_id, row.capability
-    finding = check(target, model_id, capability)
-    for asked in finding.asked if record_asked else ():
-        record_asked(check_id, asked)
+        model = session.get_one(Model, row.model_pk)
+        model_id, capability, layers = model.model_id, row.capability, layers_of(model)
+    finding = check(target, model_id, capability, lambda question: applied(question, layers))
+    if record_asked:
+        for asked in finding.asked:
+            record_asked(check_id, asked)
     _store(check_id, finding, target)
 
 
