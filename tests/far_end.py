@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-from tests import far_end_chat, far_end_lists
+from tests import far_end_abilities, far_end_chat, far_end_lists
 
 WAIT_SECONDS = 10.0
 TEXT = "The quick brown fox — jämpft 🦊 over the lazy dog, and 1 < 2 & 3."
@@ -183,7 +183,8 @@ class _Handler(BaseHTTPRequestHandler):
             return far_end_chat.script(self.far_end.refusal)
         if is_list:
             return far_end_lists.script(self.call.script)
-        return far_end_chat.script(self.call.script or str(self.call.json.get("model", "ok")))
+        name = self.call.script or str(self.call.json.get("model", "ok"))
+        return far_end_abilities.SCRIPTS.get(name) or far_end_chat.script(name)
 
     def _keys(self) -> set[str]:
         headers = self.call.headers

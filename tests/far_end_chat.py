@@ -8,8 +8,6 @@ import struct
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests import far_end_abilities
-
 Script = Callable[[Any], None]
 
 ERRORS: dict[str, tuple[int, str, str]] = {
@@ -248,5 +246,4 @@ SCRIPTS: dict[str, Script] = {
     "length": _length,
     "mount": lambda play: ok(play) if "/v1/" in play.call.path else error(play, "404"),
     "silent": lambda play: setattr(play, "close_connection", True),
-    **far_end_abilities.SCRIPTS,
 }

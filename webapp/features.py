@@ -5,14 +5,21 @@ from flask import Flask
 from webapp.accounts.routes import accounts
 from webapp.accounts.session import load_user
 from webapp.accounts.token_routes import tokens
+from webapp.chat.needs import conversation_needs
 from webapp.chat.routes import chat
 from webapp.chat.run_routes import runs
+from webapp.chat.settings_routes import chat_settings
+from webapp.chat.use_routes import uses
 from webapp.core.database import take_turns, writing
 from webapp.core.runtime import runtime
+from webapp.models import capability_checks, preview
 from webapp.models.api import models_api
+from webapp.models.capability_check import CapabilityCheck
 from webapp.models.listed import store_list
 from webapp.models.page_routes import model_page
+from webapp.models.parameter_forms import checked_layer
 from webapp.models.parameter_routes import parameters
+from webapp.models.parameters import as_called
 from webapp.models.picker_routes import picker
 from webapp.models.preset_api import presets_api
 from webapp.models.preset_routes import presets
@@ -20,16 +27,18 @@ from webapp.models.routes import models
 from webapp.models.section_routes import provider_models
 from webapp.models.seed import seed_models, seed_providers
 from webapp.openai_api.routes import v1
-from webapp.providers import adding
+from webapp.providers import adding, parameters_api
 from webapp.providers import checks as connection_checks
 from webapp.providers.address_routes import addresses
 from webapp.providers.api import api
+from webapp.providers.bulk_routes import bulk
 from webapp.providers.check_routes import checks
 from webapp.providers.credential import check_key_ring
 from webapp.providers.routes import providers
 from webapp.settings.routes import settings
 from webapp.upstream.transport import forbid_listener
-from webapp.usage.probes import record_rung
+from webapp.usage.probes import record_asked, record_rung
+from webapp.usage.routes import usage
 from webapp.web.advice import advise
 from webapp.web.guard import install_guard
 from webapp.web.health import health
@@ -46,7 +55,12 @@ def install_features(app: Flask) -> None:
         seed_providers(session)
     adding.seed_models = seed_models
     connection_checks.keep_models = store_list
+    parameters_api.check_layer = checked_layer
+    connection_checks.as_called = as_called
     connection_checks.record_rung = record_rung
+    connection_checks.counted_too = (CapabilityCheck,)
+    capability_checks.record_asked = record_asked
+    preview.needs_of = conversation_needs
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
@@ -55,6 +69,7 @@ def install_features(app: Flask) -> None:
         tokens,
         settings,
         providers,
+        bulk,
         addresses,
         checks,
         provider_models,
@@ -63,7 +78,7 @@ def install_features(app: Flask) -> None:
         picker,
         models,
     )
-    for blueprint in (health, *pages, presets, chat, runs, v1):
+    for blueprint in (health, *pages, presets, usage, chat, uses, chat_settings, runs, v1):
         app.register_blueprint(blueprint)
     for blueprint in (api, models_api, presets_api, openapi):
         app.register_blueprint(blueprint)

@@ -13,10 +13,12 @@ from webapp.chat.writer import save_live_texts
 from webapp.core import clock
 from webapp.core.database import db, writing
 from webapp.core.runtime import runtime
+from webapp.models.capability_check import LONGEST, end_abandoned_checks, prune_checks
 from webapp.models.discovery import DueLists
 from webapp.models.drift import prune_drifts
+from webapp.providers.batch import end_abandoned
+from webapp.providers.check import LIVE, STOPPED, Check
 from webapp.providers.check import RUNNING as CHECK_RUNNING
-from webapp.providers.check import STOPPED, Check
 from webapp.providers.provider import UNDO_TIME, Provider
 from webapp.providers.turns import turns
 from webapp.usage.recorder import prune_usage, write_waiting
@@ -65,7 +67,10 @@ def sweep(session: Session) -> None:
     session.execute(
         update(Check).where(Check.status == CHECK_RUNNING, Check.created_at < now - CHECK_LIMIT).values(status=STOPPED)
     )
+    end_abandoned(session, now - CHECK_LIMIT)
     session.execute(delete(Check).where(Check.created_at < now - CHECKS_KEPT))
+    end_abandoned_checks(session, now - LONGEST)
+    prune_checks(session)
     prune_usage(session)
     prune_drifts(session)
 
@@ -75,5 +80,6 @@ def end_runs_of_the_dead(session: Session) -> None:
     if db.engine.dialect.name == "sqlite":
         others = (Run.status == RUNNING, Run.boot_id != runtime().boot_id)
         session.execute(update(Run).where(*others).values(status=INTERRUPTED))
-        session.execute(update(Check).where(Check.status == CHECK_RUNNING).values(status=STOPPED))
+        session.execute(update(Check).where(Check.status.in_(LIVE)).values(status=STOPPED))
         session.execute(update(Provider).values(refresh_started_at=None))
+        end_abandoned_checks(session, clock.now())

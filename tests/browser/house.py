@@ -11,7 +11,8 @@ from tests.far_end import FarEnd
 from webapp.accounts.user import User
 from webapp.core.database import writing
 from webapp.core.secret import Secret
-from webapp.models.model import Model, id_hash, searchable
+from webapp.models.model import Model, id_hash
+from webapp.models.words import findable
 from webapp.providers.editing import ProviderInput, create_provider
 from webapp.providers.private_address import open_address
 from webapp.providers.provider import Provider
@@ -45,6 +46,7 @@ class House:
             open_address(session, *host_port(base_url), user.id)
             provider = create_provider(session, user, wanted)
             provider.default_model = models[0] if models else None
+            provider.refresh_hours = 0  # never: its list does not hold these models
             session.add_all(_model(provider, name, place) for place, name in enumerate(models))
             return provider.id
 
@@ -73,7 +75,7 @@ def _model(provider: Provider, name: str, place: int) -> Model:
         provider_id=provider.id,
         model_id=name,
         id_hash=id_hash(name),
-        search_text=searchable(name, provider.name),
+        search_text=findable(name, provider.name),
         position=place,
     )
 

@@ -85,8 +85,8 @@ class Browser:
         assert answer.status == 303, answer
         await self.get("/settings")
 
-    async def get(self, path: str) -> Answer:
-        return await self._ask("GET", path)
+    async def get(self, path: str, *, htmx: bool = False) -> Answer:
+        return await self._ask("GET", path, headers={"HX-Request": "true"} if htmx else {})
 
     async def post(self, path: str, *, htmx: bool = False, **fields: str | int) -> Answer:
         headers = {"X-CSRFToken": self.csrf, "Content-Type": "application/x-www-form-urlencoded"}

@@ -10,7 +10,8 @@ from tests.load.upstream import model_name
 from webapp.accounts.api_token import create_token
 from webapp.accounts.user import Role, User, create_user
 from webapp.core.database import writing
-from webapp.models.model import Model, id_hash, searchable
+from webapp.models.model import Model, id_hash
+from webapp.models.words import findable
 from webapp.providers.editing import ProviderInput, create_provider
 from webapp.providers.private_address import open_address
 from webapp.upstream.addresses import host_port
@@ -29,19 +30,25 @@ class Stage:
 def set_stage(app: Flask, base_url: str, speeds: list[tuple[int, int]]) -> Stage:
     """Add people, and the providers `paced`, `hanging` and `failing`, each with a model for each speed."""
     with app.app_context(), writing() as session:
-        admin = create_user(session, email="load-admin", name="Load", password=PASSWORD, role=Role.ADMIN)
-        for name in PEOPLE:
-            create_user(session, email=name, name=name, password=PASSWORD, role=Role.MEMBER)
+        admin = add_people(session)
         open_address(session, *host_port(base_url), admin.id)
         models = {}
         for name in ("hanging", "failing", "paced"):
             address = base_url if name == "paced" else base_url.replace("/v1", f"/{name}/v1")
-            provider_id = _provider(session, admin, name, address)
+            provider_id = add_provider(session, admin, name, address)
             models = {speed: _model(session, provider_id, model_name(*speed)) for speed in speeds}
         return Stage(models, create_token(session, admin, "Load"))
 
 
-def _provider(session: Session, admin: User, name: str, base_url: str) -> int:
+def add_people(session: Session) -> User:
+    """Add PEOPLE, and return an admin beside them."""
+    for name in PEOPLE:
+        create_user(session, email=name, name=name, password=PASSWORD, role=Role.MEMBER)
+    return create_user(session, email="load-admin", name="Load", password=PASSWORD, role=Role.ADMIN)
+
+
+def add_provider(session: Session, admin: User, name: str, base_url: str) -> int:
+    """Add a provider for everybody; return its id."""
     wanted = ProviderInput(
         vendor_id="custom",
         name=name,
@@ -57,7 +64,7 @@ def _provider(session: Session, admin: User, name: str, base_url: str) -> int:
 
 
 def _model(session: Session, provider_id: int, model_id: str) -> int:
-    row = Model(provider_id=provider_id, model_id=model_id, id_hash=id_hash(model_id), search_text=searchable(model_id))
+    row = Model(provider_id=provider_id, model_id=model_id, id_hash=id_hash(model_id), search_text=findable(model_id))
     session.add(row)
     session.flush()
     return row.id

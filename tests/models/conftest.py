@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from tests.conftest import Person
+from tests.models.shelf import row, shelf
 from tests.program import manager, member
 from webapp.core import clock
 from webapp.core.database import db, writing
@@ -17,7 +18,7 @@ from webapp.models.model import Model
 from webapp.providers.provider import Provider
 from webapp.upstream.messages import ModelInfo, ModelList
 
-__all__ = ["manager", "member"]
+__all__ = ["manager", "member", "row", "shelf"]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from webapp.providers.schedule import COOL_DOWN
 
 Add = Callable[..., int]
 Later = Callable[[timedelta], None]
-UNKNOWN = dict.fromkeys(("vision", "tools", "reasoning", "structured_output", "audio_input"))
+UNKNOWN = dict.fromkeys(("vision", "tools", "reasoning", "structured_output", "audio_input", "streaming"))
 HARD_IDS = [*ODD_IDS, "a//b", "//a", "/", "a/", "a?b=c#d", "..", "a/../b", "%2F", "a;b,c", "模" * 2_000]
 
 

@@ -28,7 +28,7 @@ def test_the_file_says_what_the_package_says() -> None:
     source, facts = look_up({"claude-sonnet-4-6": False}, ANTHROPIC)["claude-sonnet-4-6"]
     assert source == CATALOGUE
     assert entry.cost
-    assert (facts["name"], facts["context_length"]) == (entry.name, entry.limit.context)
+    assert (facts["display_name"], facts["context_length"]) == (entry.name, entry.limit.context)
     assert (facts["input_price"], facts["vision"]) == (entry.cost.input, "image" in entry.modalities.input)
 
 
@@ -58,7 +58,7 @@ def test_a_name_on_ones_own_machine_proves_nothing_but_lets_guess_what_the_serve
 
 def test_a_guess_names_no_price_and_nothing_that_is_disputed() -> None:
     facts = look_up({"deepseek-r1:latest": True}, HOSTED)["deepseek-r1:latest"][1]
-    assert {"input_price", "output_price", "name"} & facts.keys() == set()
+    assert {"input_price", "output_price", "display_name"} & facts.keys() == set()
     assert facts["context_length"] <= 65_536
 
 

@@ -13,6 +13,7 @@ from webapp.providers.provider import Provider
 
 Add = Callable[..., int]
 Offer = Callable[..., None]
+HTMX = {"HX-Request": "true"}
 PLACE = "http://127.0.0.1:9/v1"
 NAMES = [
     "Kloud Sonett 4.6",
@@ -53,8 +54,8 @@ QUERIES = [
 ]
 
 
-def found(person: Person, query: str = "", **more: int) -> list[str]:
-    response = person.get("/models/picker", query_string={"q": query, **more})
+def found(person: Person, query: str = "", **more: object) -> list[str]:
+    response = person.get("/models/picker", query_string={"q": query, **more}, headers=HTMX)
     assert response.status_code == 200
     return re.findall(r'data-name="([^"]*)"', response.text)
 
@@ -77,13 +78,13 @@ def test_a_renamed_provider_is_found_by_its_new_name_only(admin: Person, add_pro
 def test_pages_follow_each_other_without_gap_or_repetition(owner: Person, add_provider: Add, offer: Offer) -> None:
     names = [f"model-{number:03d}" for number in range(2 * PAGE + 20)]
     offer(add_provider(PLACE), *names)
-    first = owner.get("/models/picker?q=model-").text
+    first = owner.get("/models/picker?q=model-", headers=HTMX).text
     assert f"{len(names)} models" in first
     assert f"offset={PAGE}" in first
     pages = [found(owner, "model-", offset=start) for start in (0, PAGE, 2 * PAGE, 3 * PAGE, 999_999_999)]
     assert [len(page) for page in pages] == [PAGE, PAGE, 20, 0, 0]
     assert [name for page in pages for name in page] == names
-    assert "picker-more" not in owner.get(f"/models/picker?q=model-&offset={2 * PAGE}").text
+    assert "picker-more" not in owner.get(f"/models/picker?q=model-&offset={2 * PAGE}", headers=HTMX).text
 
 
 @pytest.mark.parametrize("offset", ["-1", "x", "9" * 30, "1e3", ""])
@@ -112,10 +113,10 @@ def test_models_whose_provider_lacks_its_key_come_last_and_cannot_be_chosen(
     offer(add_provider(PLACE, name="zz keyless", auth_style="bearer"), "locked")
     offer(add_provider(PLACE, name="zzz ready"), "open")
     assert found(owner, "zz") == ["open", "locked"]
-    page = owner.get("/models/picker?q=locked").text
+    page = owner.get("/models/picker?q=locked", headers=HTMX).text
     assert re.search(r'aria-disabled="true" data-model="\d+" data-name="locked"', page)
-    assert "needs a key" in page
-    assert 'aria-disabled="true"' not in owner.get("/models/picker?q=open+zzz").text
+    assert "Needs a key" in page
+    assert 'aria-disabled="true"' not in owner.get("/models/picker?q=open+zzz", headers=HTMX).text
     with app.app_context():
         ready = {row.id for row in db.session.query(Provider) if not row.needs_key}
     assert len(ready) == 2  # and the demo
@@ -143,8 +144,8 @@ def test_markup_in_a_search_comes_back_as_text(owner: Person) -> None:
 
 def test_the_chosen_model_is_marked(owner: Person, add_provider: Add, offer: Offer) -> None:
     offer(add_provider(PLACE), "one", "two")
-    pk = re.findall(r'data-model="(\d+)"', owner.get("/models/picker?q=far+end").text)[1]
-    page = owner.get(f"/models/picker?q=far+end&chosen={pk}").text
+    pk = re.findall(r'data-model="(\d+)"', owner.get("/models/picker?q=far+end", headers=HTMX).text)[1]
+    page = owner.get(f"/models/picker?q=far+end&chosen={pk}", headers=HTMX).text
     assert re.findall(r'aria-selected="true"[^>]*data-name="(\w+)"', page) == ["two"]
 
 
@@ -167,7 +168,7 @@ def test_the_default_is_a_model_of_ones_own_provider(
 ) -> None:
     provider = add_provider(PLACE, name="AAA")
     offer(provider, "one", "two")
-    pk = re.findall(r'data-model="(\d+)"', admin.get("/models/picker?q=two").text)[0]
+    pk = re.findall(r'data-model="(\d+)"', admin.get("/models/picker?q=two", headers=HTMX).text)[0]
     assert owner.post(f"/models/{pk}/default").status_code == 403
     assert admin.post(f"/models/{pk}/default", htmx=True).status_code == 200
     assert f'id="chosen-model" value="{pk}"' in owner.get("/").text

@@ -137,6 +137,7 @@ def add_provider(slug: str, base_url: str, models: list[str], *, by: str = "admi
         assert user
         open_address(session, *host_port(base_url), user.id)
         provider = create_provider(session, user, wanted)
+        provider.refresh_hours = 0  # never: its list does not hold these models
         for name in models:
             kind = "embedding" if name.startswith("embed") else "chat"
             session.add(

@@ -13,6 +13,7 @@ from typing import Any
 
 import openai
 import pytest
+from flask import g
 
 from tests import far_end_chat
 from tests.conftest import serving
@@ -21,9 +22,12 @@ from tests.openai_api.conftest import MODELS, House, add_provider, furnish
 from tests.openai_api.test_official_client import ASKED
 from tests.openai_api.test_waiting import FREED_SECONDS, connection, next_call
 from webapp import create_app
+from webapp.accounts.user import find_user
 from webapp.core.config import Settings
 from webapp.core.database import db, writing
 from webapp.openai_api import routes
+from webapp.openai_api.client import Client
+from webapp.openai_api.names import find_seat
 from webapp.providers.provider import Provider
 
 SECONDS = 10.0
@@ -222,6 +226,20 @@ def test_whoever_waits_too_long_gets_429_and_when_to_come_back(
             }
         }
     assert len(furnished.far_end.calls) == 1
+
+
+def test_a_mistake_of_ours_gives_its_turn_back(furnished: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "PROGRAM_SECONDS", 0.2)
+    assert furnished.app
+    with furnished.app.test_request_context():
+        with writing() as session:
+            session.query(Provider).filter_by(slug="far-end").one().limits = {"concurrent": 1}
+            g.user, g.token_id = find_user(session, "owner"), 1
+        seat = find_seat(g.user, "far-end/ok")
+        for _ in range(2):
+            routes._leave_for(seat, "chat")
+            with pytest.raises(ZeroDivisionError), routes._waiting(seat, Client({})):
+                1 / 0  # noqa: B018
 
 
 def test_a_server_that_closes_sends_the_line_home(own_house: House) -> None:

@@ -7,6 +7,7 @@ import pytest
 from tests.far_end import FarEnd
 from webapp.core.secret import Secret
 from webapp.upstream.capability import CHECKS, check
+from webapp.upstream.messages import ChatRequest
 from webapp.upstream.target import Target
 
 EACH = pytest.mark.parametrize("capability", list(CHECKS))
@@ -127,3 +128,11 @@ def test_what_is_remembered_of_a_model_goes_along_unless_it_takes_the_question_a
 )
 def test_the_demo_is_checked_like_all_others(model: str, capability: str, verdict: str) -> None:
     assert check(Target("demo", ""), model, capability).verdict == verdict
+
+
+def test_the_question_carries_what_a_chat_carries_and_keeps_what_it_needs(far_end: FarEnd) -> None:
+    def prepare(request: ChatRequest) -> ChatRequest:
+        return replace(request, extra=request.extra | {"tools": None, "seed": 7})
+
+    assert check(target(far_end), "m", "tools", prepare).verdict == "yes"
+    assert far_end.calls[-1].json["seed"] == 7

@@ -116,3 +116,23 @@ def test_a_vendors_prices_hold_at_its_own_address_only(app: Flask, add_provider:
 def test_an_amount_is_shown_with_the_digits_that_count(app: Flask, nano_usd: int, shown: str) -> None:
     with app.test_request_context():
         assert dollars(nano_usd) == shown
+
+
+def test_told_prices_go_before_those_of_the_data_one_by_one() -> None:
+    usage = Usage(1000, 200, cached_tokens=400)
+    assert cost_nano_usd("openai", "gpt-4o", usage, {"input_price": 5.0}) == nano((1000, 5.0), (200, 10))
+    assert cost_nano_usd("openai", "gpt-4o", usage, {"output_price": 1.0}) == nano((600, 2.5), (400, 1.25), (200, 1))
+    assert cost_nano_usd("openai", "gpt-4o", usage, {"cached_price": 0.1}) == nano((600, 2.5), (400, 0.1), (200, 10))
+    assert cost_nano_usd("openai", "gpt-4o", usage, {"input_price": 0.0, "output_price": 0.0}) == 0
+
+
+def test_told_prices_need_no_data_but_both_prices() -> None:
+    both = {"input_price": 0.3, "output_price": 1.2}
+    assert cost_nano_usd("", "mine", Usage(1000, 200), both) == nano((1000, 0.3), (200, 1.2))
+    assert cost_nano_usd("", "mine", Usage(1000, 200, cached_tokens=9), {"input_price": 0.3}) is None
+
+
+def test_a_told_price_knows_no_higher_one_for_long_contexts_or_thoughts() -> None:
+    told = {"input_price": 1.0, "output_price": 2.0}
+    assert cost_nano_usd("openai", "gpt-5.4", Usage(300_000, 10), told) == nano((300_000, 1), (10, 2))
+    assert cost_nano_usd("alibaba", "qwen3-32b", Usage(10, 10, reasoning_tokens=5), told) == nano((10, 1), (10, 2))

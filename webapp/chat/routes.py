@@ -1,19 +1,24 @@
 """The chat page: conversations, asking, answering again, and choosing the model."""
 
+from typing import Any
+
 from flask import Blueprint, Response, g, request, url_for
 from flask_babel import gettext
+from wtforms.validators import ValidationError
 
 from webapp.chat.conversation import (
     Conversation,
     begin_conversation,
     find_conversation,
+    preset_of,
     recent_conversations,
 )
-from webapp.chat.forms import MessageForm, TitleForm
+from webapp.chat.forms import MessageForm, TitleForm, asked_preset, carried_layer
 from webapp.chat.message import Message
-from webapp.chat.model_choice import last_model, starting_model
 from webapp.chat.run import Run, answer_again, ask, find_run
 from webapp.chat.run_routes import labels
+from webapp.chat.settings import ChatSettings, settings_of, settings_of_new
+from webapp.chat.settings_routes import shown_settings
 from webapp.chat.story import Turn, answer_turn, previous_run, story
 from webapp.chat.writer import start_writing
 from webapp.core import clock
@@ -46,7 +51,10 @@ def create_conversation() -> Response:
     if not form.validate() or model is None:
         return _composer_again(form, model)
     conversation = begin_conversation(db.session, g.user, form.send_key.data)
-    run, is_new = ask(db.session, conversation, model, form.text.data, form.send_key.data)
+    conversation.preset_id, conversation.parameters = form.chosen.id if form.chosen else None, form.layer
+    run, is_new = ask(
+        db.session, conversation, model, form.text.data, form.send_key.data, _chosen_model(form.then.data)
+    )
     if is_new:
         start_writing(run, labels())
     return go_to(url_for("chat.show_conversation", conversation_id=run.conversation_id))
@@ -61,7 +69,9 @@ def create_message(conversation_id: str) -> Response:
     if not form.validate() or model is None:
         return _composer_again(form, model, conversation)
     try:
-        run, is_new = ask(db.session, conversation, model, form.text.data, form.send_key.data)
+        run, is_new = ask(
+            db.session, conversation, model, form.text.data, form.send_key.data, _chosen_model(form.then.data)
+        )
     except ConflictError:
         form.reject(
             form.text,
@@ -80,7 +90,7 @@ def create_retry(run_id: int) -> Response:
     model = _chosen_model(request.form.get("model") or run.model_pk)
     if model is None:
         raise NotFoundError
-    return _begin_again(run, model)
+    return _begin_again(run, model, is_once=bool(request.form.get("once")))
 
 
 @chat.post("/chat/runs/<int:run_id>/continuations")
@@ -95,12 +105,21 @@ def create_continuation(run_id: int) -> Response:
 
 @chat.post("/chat/model")
 def update_model() -> Response:
-    """Choose the model of the next answer."""
+    """Choose the model of the next answers, or with `once` of the next one alone."""
     model = find_model(db.session, g.user, request.form.get("model", 0, record_id))
-    if conversation_id := request.form.get("conversation"):
-        find_conversation(db.session, g.user, conversation_id).model_pk = model.id
+    conversation_id = request.form.get("conversation")
+    conversation = find_conversation(db.session, g.user, conversation_id) if conversation_id else None
+    then = model
+    if request.form.get("once"):
+        then = (conversation and conversation.model) or _chosen_model(request.form.get("then")) or model
+    elif conversation:
+        conversation.model_pk = model.id
         db.session.commit()
-    return fragment("chat/_picked.html", model=model)
+    if wants_fragment():
+        return fragment("chat/_picked.html", model=model, then=then)
+    if conversation:
+        return go_to(url_for("chat.show_conversation", conversation_id=conversation.id))
+    return go_to(url_for("chat.new_conversation", model=model.id, preset=request.form.get("preset") or None))
 
 
 @chat.post("/chat/<conversation_id>/title")
@@ -135,7 +154,7 @@ def create_restoration(conversation_id: str) -> Response:
 
 def _page(conversation: Conversation | None, status: int = 200, title_form: TitleForm | None = None) -> Response:
     turns = story(db.session, conversation.id, labels()) if conversation else []
-    model = _chosen_model(conversation.model_pk if conversation else request.args.get("model"))
+    settings = settings_of(db.session, g.user, conversation) if conversation else _new_settings()
     return page(
         "chat/chat.html",
         status,
@@ -143,11 +162,19 @@ def _page(conversation: Conversation | None, status: int = 200, title_form: Titl
         conversations=recent_conversations(db.session, g.user),
         turns=turns,
         running=next((turn.run for turn in turns if turn.run and turn.run.is_running), None),
-        model=model or last_model(db.session, g.user) or starting_model(db.session, g.user),
-        form=MessageForm.fresh(),
         title_form=title_form or TitleForm(formdata=None, obj=conversation),
         deleted=request.args.get("deleted"),
+        **shown_settings(settings),
     )
+
+
+def _new_settings() -> ChatSettings:
+    preset, model = asked_preset(request.args.get("preset")), _chosen_model(request.args.get("model"))
+    try:
+        layer = carried_layer(request.args.get("parameters"))
+    except ValidationError:
+        layer = {}
+    return settings_of_new(db.session, g.user, preset, layer, model)
 
 
 def _chosen_model(model_pk: object) -> Model | None:
@@ -168,18 +195,24 @@ def _composer_again(
         running = next(
             (t.run for t in story(db.session, conversation.id, labels()) if t.run and t.run.is_running), None
         )
-    values = {"form": form, "model": model, "conversation": conversation, "running": running}
+    values: dict[str, Any] = {"form": form, "model": model, "conversation": conversation, "running": running}
+    values["then"] = _chosen_model(form.then.data)
     if not wants_fragment():
-        return page("chat/composer_page.html", status, **values)
+        settings = settings_of_new(db.session, g.user, form.chosen, form.layer, model)
+        if conversation:
+            settings = settings_of(db.session, g.user, conversation)
+        return page("chat/composer_page.html", status, **shown_settings(settings) | values)
+    values |= {"preset": preset_of(conversation) if conversation else form.chosen}
     response = fragment("chat/_composer.html", status=status, **values)
     response.headers["HX-Retarget"], response.headers["HX-Reswap"] = "#composer", "outerHTML"
     return response
 
 
-def _begin_again(run: Run, model: Model, *, go_on: bool = False) -> Response:
+def _begin_again(run: Run, model: Model, *, is_once: bool = False, go_on: bool = False) -> Response:
     conversation = find_conversation(db.session, g.user, run.conversation_id)
+    then = conversation.model if is_once else None
     try:
-        again = answer_again(db.session, conversation, model, run, go_on=go_on)
+        again = answer_again(db.session, conversation, model, run, then, go_on=go_on)
     except ConflictError:
         raise ConflictError(gettext("Another answer is being written. Wait for it or stop it.")) from None
     start_writing(again, labels())
@@ -198,6 +231,7 @@ def _told(run: Run, *, with_question: bool) -> Response:
         question=question,
         answer=answer,
         form=MessageForm.fresh(),
+        preset=preset_of(conversation),
         model=conversation.model,
         conversation=conversation,
         running=run if run.is_running else None,

@@ -14,6 +14,7 @@ from webapp.core import clock
 from webapp.core.database import Record, UtcTime
 from webapp.core.errors import ConflictError, NotFoundError
 from webapp.core.runtime import runtime
+from webapp.models.mark import note_use
 from webapp.models.model import Model
 from webapp.models.preset import count_uses
 
@@ -89,11 +90,13 @@ class Run(Record):
         return is_cut and not self.is_running and bool(self.message.text)
 
 
-def ask(session: Session, conversation: Conversation, model: Model, question: str, send_key: str) -> tuple[Run, bool]:
+def ask(
+    session: Session, conversation: Conversation, model: Model, question: str, send_key: str, then: Model | None = None
+) -> tuple[Run, bool]:
     """Add a question and the run that answers it, committed; a repeated `send_key` returns the first call's run.
 
-    The second value tells whether the run is new and must be started. Raise ConflictError while another answer of
-    this conversation is being written.
+    The conversation goes on with this model, or with `then`. The second value tells whether the run is new and must
+    be started. Raise ConflictError while another answer of this conversation is being written.
     """
     if earlier := _run_of_send_key(session, conversation.id, send_key):
         return earlier, False
@@ -103,7 +106,7 @@ def ask(session: Session, conversation: Conversation, model: Model, question: st
     session.add(message)
     try:
         session.flush()
-        return _begin(session, conversation, model, message.id), True
+        return _begin(session, conversation, model, message.id, then), True
     except IntegrityError:
         session.rollback()
         if earlier := _run_of_send_key(session, conversation.id, send_key):
@@ -111,10 +114,19 @@ def ask(session: Session, conversation: Conversation, model: Model, question: st
         raise ConflictError from None
 
 
-def answer_again(session: Session, conversation: Conversation, model: Model, run: Run, *, go_on: bool = False) -> Run:
+def answer_again(
+    session: Session,
+    conversation: Conversation,
+    model: Model,
+    run: Run,
+    then: Model | None = None,
+    *,
+    go_on: bool = False,
+) -> Run:
     """Answer the same question once more, from the start or where an answer was cut; raise ConflictError when busy."""
+    continues_id = run.message_id if go_on else None
     try:
-        return _begin(session, conversation, model, run.question_id, continues_id=run.message_id if go_on else None)
+        return _begin(session, conversation, model, run.question_id, then, continues_id=continues_id)
     except IntegrityError:
         session.rollback()
         raise ConflictError from None
@@ -151,7 +163,9 @@ def renew_leases(session: Session, live_ids: list[int]) -> None:
     session.execute(update(Run).where(Run.status == RUNNING, Run.lease_until < now).values(status=INTERRUPTED))
 
 
-def _begin(session: Session, conversation: Conversation, model: Model, question_id: int, **more: Any) -> Run:
+def _begin(
+    session: Session, conversation: Conversation, model: Model, question_id: int, then: Model | None, **more: Any
+) -> Run:
     answer = Message(conversation_id=conversation.id, role="assistant")
     session.add(answer)
     session.flush()
@@ -172,8 +186,9 @@ def _begin(session: Session, conversation: Conversation, model: Model, question_
         preset_name=preset.name if preset else None,
         **more,
     )
-    conversation.model_pk, conversation.updated_at = model.id, clock.now()
+    conversation.model_pk, conversation.updated_at = (then or model).id, clock.now()
     session.add(run)
+    note_use(session, conversation.owner_id, model.id)
     session.commit()
     return run
 

@@ -17,6 +17,7 @@ from webapp.core.database import claim, reading, writing
 from webapp.core.errors import BusyError, CryptoError
 from webapp.core.runtime import runtime
 from webapp.models.model import Model
+from webapp.models.overlay import told_prices
 from webapp.providers.failure import failure_record, own_failure
 from webapp.providers.limits import rate_of
 from webapp.providers.line import Turn
@@ -144,7 +145,8 @@ def _load(run_id: int) -> tuple[Provider, Target, ChatRequest, Call]:
         if not model.provider.is_enabled:
             raise UpstreamError("permission", "The provider is switched off here.")
         target = model.provider.target(session)
-        call = call_to(model.provider, model.model_id, user_id=run.owner_id, source="chat")
+        prices = told_prices(model)
+        call = call_to(model.provider, model.model_id, user_id=run.owner_id, source="chat", prices=prices)
         return model.provider, target, request_of(session, run, model), call
 
 

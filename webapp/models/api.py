@@ -10,15 +10,20 @@ from werkzeug.datastructures import MultiDict
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import db, release
-from webapp.core.errors import ConflictError
+from webapp.core.errors import ConflictError, CryptoError, NotFoundError
 from webapp.core.runtime import runtime
+from webapp.models.capability_check import CapabilityCheck
+from webapp.models.capability_checks import begin_checks, run_checks
 from webapp.models.discovery import refresh_now
 from webapp.models.forms import ModelForm
 from webapp.models.model import Model, add_model, find_model_of, load_facts, models_of
 from webapp.models.model import delete_model as remove_model
 from webapp.models.overlay import override
+from webapp.models.parameter_forms import checked_layer
 from webapp.models.picker import PAGE, Filters, search_models
 from webapp.models.shapes_api import (
+    CheckShape,
+    CheckWanted,
     Discovery,
     DiscoveryWanted,
     Found,
@@ -27,6 +32,7 @@ from webapp.models.shapes_api import (
     NewModel,
     Search,
     TestWanted,
+    check_shape,
     listed_shape,
     model_shape,
 )
@@ -52,7 +58,8 @@ models_api = Blueprint("models_api", __name__, url_prefix="/api")
 def list_models() -> Response:
     """Search the models of the providers that are switched on."""
     asked = read_query(Search)
-    filters = Filters(None, asked.get("capability"), asked.get("provider"))
+    capability = asked.get("capability")
+    filters = Filters(None, asked.get("provider"), frozenset([capability] if capability else []))
     if filters.provider_id:
         find_provider(db.session, g.user, filters.provider_id)
     choice = search_models(
@@ -62,12 +69,12 @@ def list_models() -> Response:
     found: Found = {
         "providers": [
             {
-                "id": provider.id,
-                "slug": provider.slug,
-                "name": provider.name,
-                "models": [model_shape(row, provider) for row in rows],
+                "id": standing.provider.id,
+                "slug": standing.provider.slug,
+                "name": standing.provider.name,
+                "models": [model_shape(row, standing.provider) for row in rows],
             }
-            for provider, rows in choice.groups
+            for standing, rows in choice.groups
         ],
         "total": choice.total,
         "offset": choice.offset,
@@ -120,6 +127,28 @@ def delete_provider_model(provider_id: int, model: str) -> Response:
         raise ConflictError(gettext("This model comes from the provider’s list. It can be switched off.")) from None
     db.session.commit()
     return Response(status=204)
+
+
+@models_api.post("/providers/<int:provider_id>/models/<text:model>/capability-checks")
+@documented({200: CheckShape}, body=CheckWanted, refusals=(409, 429, 503))
+def create_capability_check(provider_id: int, model: str) -> Response:
+    """Check by a real call whether a model can do one thing, and keep what it shows; 30 seconds a call at most."""
+    provider = find_provider(db.session, g.user, provider_id)
+    row, wanted = find_model_of(db.session, provider, model), read_body(CheckWanted)
+    try:
+        target = provider.target(db.session)
+    except CryptoError as error:
+        raise ConflictError(str(error)) from None
+    with waiting(runtime().settings.stream_places):
+        ids = begin_checks(db.session, g.user, row, [wanted["capability"]])
+        if not ids:
+            raise ConflictError(gettext("This is being checked already."))
+        release()  # no connection is held while the provider is awaited
+        run_checks(ids, target)
+    ended = db.session.get(CapabilityCheck, ids[0])
+    if ended is None:  # deleted with its model meanwhile
+        raise NotFoundError
+    return jsonify(check_shape(ended))
 
 
 @models_api.post("/models/discover")
@@ -207,8 +236,11 @@ def _check_texts(model_id: str, fields: ModelChanges | NewModel) -> None:
 
 
 def _changed(row: Model, provider: Provider, fields: ModelChanges | NewModel) -> Response:
-    override(row, dict(fields))
+    prices = {f"{name}_price": value for name, value in fields.get("price", {}).items()}
+    override(row, {**fields, **prices})
     row.is_enabled = fields.get("enabled", row.is_enabled)
+    if "parameters" in fields:
+        row.parameters = checked_layer(fields["parameters"], model=row)
     if fields.get("is_default"):
         provider.default_model = row.model_id
     elif "is_default" in fields and provider.default_model == row.model_id:

@@ -117,7 +117,7 @@ def _facts(entry: dict[str, Any]) -> dict[str, Any]:
     limit, cost = entry.get("limit") or {}, entry.get("cost") or {}
     inputs = (entry.get("modalities") or {}).get("input")
     facts = {
-        "name": entry.get("name"),
+        "display_name": entry.get("name"),
         "context_length": limit.get("context") or None,
         "max_output_tokens": limit.get("output") or None,
         "vision": "image" in inputs if inputs else None,

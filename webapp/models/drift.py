@@ -15,7 +15,6 @@ from webapp.models.facts import NAMES
 from webapp.models.model import Model, id_hash
 from webapp.providers.provider import Provider, visible_providers
 
-LABELS: Final = ("display_name", "kind")
 KEPT: Final = timedelta(days=90)
 NAMED: Final = 50  # of each kind, in `details`
 LONGEST_ID: Final = 300  # characters of an id there
@@ -26,7 +25,7 @@ class Drift(Record):
     """One refresh that found another list than the one before.
 
     `details` names the first of each kind: {"new": [id], "vanished": [id], "changed": [{"id", "what": {field:
-    [old, new]}}]}. A field is display_name, kind or one of NAMES, as the provider says it.
+    [old, new]}}]}. A field is one of NAMES, as the provider says it.
     """
 
     __tablename__ = "drifts"
@@ -51,7 +50,7 @@ class Changes:
 
     def compare(self, model_id: str, before: dict[str, Any], after: dict[str, Any]) -> None:
         """Note in what one model differs; what is not known is left out of both."""
-        names = [name for name in dict.fromkeys((*LABELS, *NAMES)) if before.get(name) != after.get(name)]
+        names = [name for name in NAMES if before.get(name) != after.get(name)]
         if names:
             what = {name: [before.get(name), after.get(name)] for name in names}
             self.changed.append({"id": model_id[:LONGEST_ID], "what": what})

@@ -8,10 +8,9 @@ from sqlalchemy.orm import Session, undefer
 from webapp.core import clock
 from webapp.core.database import reading, writing
 from webapp.models.catalogue import Bundled, address_of, look_up
-from webapp.models.drift import LABELS, Changes
-from webapp.models.facts import AT, CATALOGUE, GUESS, LISTED
+from webapp.models.drift import Changes
+from webapp.models.facts import AT, CATALOGUE, GUESS, LABELS, LISTED
 from webapp.models.model import DISCOVERED, Model, count_models, id_hash
-from webapp.models.overlay import lay_over
 from webapp.providers.provider import Provider
 from webapp.providers.schedule import note_success
 from webapp.upstream.messages import ModelInfo, ModelList
@@ -89,7 +88,6 @@ def _take_over(row: Model, info: ModelInfo, position: int, bundled: Bundled) -> 
     row.display_name = info.display_name or row.display_name
     source, facts = bundled.get(info.id, (CATALOGUE, {}))
     row.learn({LISTED: _told(info), CATALOGUE: {}, GUESS: {}, source: facts})
-    lay_over(row)
 
 
 def _before_and_after(row: Model, info: ModelInfo) -> tuple[dict[str, Any], dict[str, Any]]:

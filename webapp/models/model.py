@@ -1,7 +1,6 @@
 """A model of a provider, as it is known here."""
 
 import hashlib
-import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -15,9 +14,9 @@ from webapp.core import clock
 from webapp.core.database import Record, UtcTime
 from webapp.core.errors import ConflictError, NotFoundError
 from webapp.models.catalogue import address_of, look_up
-from webapp.models.facts import SIZES, Facts, merged, with_source
+from webapp.models.facts import ABILITIES, LABELS, PROBED, SIZES, Facts, merged, with_one, with_source
+from webapp.models.words import findable
 from webapp.providers.provider import Provider, open_to
-from webapp.upstream.messages import CAPABILITIES
 
 SEED, DISCOVERED, TYPED = "seed", "provider", "user"
 
@@ -71,12 +70,22 @@ class Model(Record):
             self.facts = facts
         self.settle()
 
+    def prove(self, capability: str, can: bool) -> None:
+        """Take over what a real call showed; it is kept until the next one shows something else."""
+        facts = self.facts or {}
+        self.facts = facts | {PROBED: with_one(facts.get(PROBED, {}), capability, can)}
+        self.settle()
+
     def settle(self) -> None:
-        """Let sizes, prices and capabilities be what all sources together say, people before all others."""
+        """Let name, sizes, prices and capabilities be what all sources together say, people before all others."""
         values = {name: fact.value for name, fact in merged(self.facts or {}, self.overrides or {}).items()}
+        for name in LABELS:
+            if name in values:
+                setattr(self, name, values[name])
+        self.search_text = findable(self.display_name, self.model_id)
         self.context_length, self.max_output_tokens = (values.get(name) for name in SIZES)
         self.input_price, self.output_price = values.get("input_price"), values.get("output_price")
-        capabilities = {name: values.get(name) for name in CAPABILITIES}
+        capabilities = {name: values.get(name) for name in ABILITIES}
         if capabilities != self.capabilities:
             self.capabilities = capabilities
 
@@ -84,12 +93,6 @@ class Model(Record):
 def id_hash(model_id: str) -> str:
     """Return what stands for an id in unique constraints."""
     return hashlib.sha256(model_id.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def searchable(*texts: str | None) -> str:
-    """Return the form in which names are searched: small letters, no accents (đ counts as d)."""
-    joined = " ".join(text for text in texts if text).casefold().replace("đ", "d")
-    return "".join(char for char in unicodedata.normalize("NFKD", joined) if not unicodedata.combining(char))
 
 
 def visible_models(user: User) -> Select[Model]:
@@ -136,9 +139,7 @@ def add_model(session: Session, provider: Provider, model_id: str) -> Model:
     if known and known.vanished_at is None:
         raise ConflictError
     if known is None:
-        known = Model(
-            provider_id=provider.id, model_id=model_id, id_hash=id_hash(model_id), search_text=searchable(model_id)
-        )
+        known = Model(provider_id=provider.id, model_id=model_id, id_hash=id_hash(model_id))
         address = address_of(session, provider)
         known.learn(dict(look_up({model_id: not address.is_local}, address).values()))
         try:

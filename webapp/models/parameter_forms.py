@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Final, cast
 
 from flask_babel import gettext, lazy_gettext
@@ -108,7 +109,7 @@ class ParametersForm(Form):
 
     def validate_stop(self, field: TextAreaField) -> None:
         """One text a line."""
-        texts = [_unescaped(line) for line in (field.data or "").splitlines() if line]
+        texts = [_unescaped(line) for line in re.split(r"\r?\n", field.data or "") if line]
         most = self.ranges.by_name["stop"].entries or 0
         if len(texts) > most:
             raise ValidationError(gettext("At most %(most)s entries.", most=most))
@@ -148,7 +149,7 @@ class ParametersForm(Form):
 
 
 def checked_layer(values: Layer, provider: Provider | None = None, model: Model | None = None) -> dict[str, Any]:
-    """Return what a program sent as a layer, checked by the form. Raises InvalidInputError."""
+    """Return a layer that a program sent, checked by the form. Raises InvalidInputError."""
     form = ParametersForm(MultiDict(_texts(values)), provider=provider, model=model, meta={"csrf": False})
     if not form.validate():
         raise InvalidInputError(
@@ -165,10 +166,21 @@ def _texts(layer: Layer) -> dict[str, str]:
     """A layer as it is typed."""
     special: dict[str, Callable[[Any], str]] = {
         "stop": lambda texts: "\n".join(_escaped(text) for text in texts),
-        "extra_body": lambda value: json.dumps(value, ensure_ascii=False, indent=2),
+        "extra_body": _written,
         "drop": ", ".join,
+        "reasoning_effort": str,
     }
-    return {name: special.get(name, str)(value) for name, value in layer.items() if value is not None}
+    return {name: special.get(name, _number)(value) for name, value in layer.items() if value is not None}
+
+
+def _written(value: dict[str, Any]) -> str:
+    """JSON that is easy to read, as long as it fits."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    return text if len(text) <= LONGEST_TEXT else json.dumps(value, ensure_ascii=False)
+
+
+def _number(value: float) -> str:
+    return format(Decimal(repr(value)), "f")  # never 1e-05
 
 
 def _unescaped(line: str) -> str:

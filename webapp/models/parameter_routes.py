@@ -8,7 +8,7 @@ from webapp.core.database import db
 from webapp.models.model import Model, find_known_model
 from webapp.models.parameter_forms import ParametersForm
 from webapp.models.parameters import effective, layers_of
-from webapp.models.preset import find_preset
+from webapp.models.preset import find_preset, presets_of
 from webapp.models.ranges import ranges_of
 from webapp.providers.limit_forms import LimitsForm
 from webapp.providers.limits import rate_of
@@ -75,8 +75,9 @@ def show_effective(model_pk: int) -> Response:
     preset_id = request.args.get("preset", type=int)
     preset = find_preset(db.session, g.user, preset_id) if preset_id else None
     draw, name = (fragment, "models/_effective.html") if wants_fragment() else (page, "models/effective.html")
-    settings = effective(layers_of(model, preset))
-    return draw(name, model=model, preset=preset, settings=settings, lacks=ranges_of(model.provider).lacks)
+    settings, lacks = effective(layers_of(model, preset)), ranges_of(model.provider).lacks
+    presets = presets_of(db.session, g.user)
+    return draw(name, model=model, preset=preset, presets=presets, settings=settings, lacks=lacks)
 
 
 def _defaults(provider: Provider, form: ParametersForm, limits: LimitsForm, status: int = 200, **more: Any) -> Response:

@@ -1,4 +1,4 @@
-"""What a call carries beyond its messages, laid down in layers: provider, model, preset, conversation; pure.
+"""What a call carries beyond its messages, laid down in layers: provider, model, preset, conversation.
 
 A layer is stored as a JSON object that holds only what was set: values by the names of PARAMETERS, `extra_body`
 (further fields of the request, joined over the layers by name) and `drop` (names that are never sent).
@@ -7,11 +7,14 @@ A layer is stored as a JSON object that holds only what was set: values by the n
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from typing import Any, Final
 
-from webapp.models.model import Model
+from sqlalchemy import select
+
+from webapp.core.database import reading
+from webapp.models.model import Model, id_hash
 from webapp.models.preset import Preset
+from webapp.providers.provider import Provider
 from webapp.upstream.classify.parameters import NEEDED
 from webapp.upstream.messages import ChatRequest
 from webapp.upstream.repair import FIELDS, WITHOUT_TOOLS
@@ -75,11 +78,9 @@ def effective(layers: Layers) -> list[Setting]:
     """
     found: dict[str, Setting] = {}
     for layer in LAYERS:
-        said = layers.get(layer) or {}
-        values = {name: said[name] for name in PARAMETERS if name in said} | said.get("extra_body", {})
-        for name, value in values.items():
+        for name, value in _said(layers, layer).items():
             found[name] = _over(found.get(name), Setting(name, value, layer))
-        for name in said.get("drop", ()):
+        for name in (layers.get(layer) or {}).get("drop", ()):
             found[name] = _over(found.get(name), Setting(name, None, layer, is_dropped=True))
     return sorted(found.values(), key=_place)
 
@@ -93,16 +94,45 @@ def applied(request: ChatRequest, layers: Layers) -> ChatRequest:
     """Return the request as the layers have it. What it holds already wins, but for what provider and model drop."""
     if not any(layers.values()):
         return request
+    values, refused = _settled(layers)
     own = {name: getattr(request, name) for name in FIELDS} | request.extra
-    changes: dict[str, Any] = {}
-    for setting in effective(layers):
-        name = setting.name
-        if setting.is_dropped and _is_binding(setting):
-            changes |= dict.fromkeys((name, *SAME.get(name, ())))
-        elif not setting.is_dropped and all(own.get(other) is None for other in (name, *INSTEAD.get(name, ()))):
-            changes[name] = setting.value
+    changes: dict[str, Any] = {name: None for dropped in refused for name in (dropped, *SAME.get(dropped, ()))}
+    for name, value in values.items():
+        if all(own.get(other) is None for other in (name, *INSTEAD.get(name, ()))):
+            changes[name] = value
     fields = {name: changes.pop(name) for name in FIELDS if name in changes}
     return replace(request, extra=request.extra | changes, **fields)
+
+
+def as_called(provider_id: int, question: ChatRequest) -> ChatRequest:
+    """Return a question of a connection test as a chat would send it."""
+    with reading() as session:
+        provider = session.get(Provider, provider_id)
+        model = session.scalar(select(Model).filter_by(provider_id=provider_id, id_hash=id_hash(question.model)))
+        layers = {"provider": provider.parameters if provider else {}, "model": model.parameters if model else {}}
+    return applied(question, layers)
+
+
+def _settled(layers: Layers) -> tuple[dict[str, Any], set[str]]:
+    """What is sent, and what a program cannot send either: as `effective`, at a tenth of its cost."""
+    values: dict[str, Any] = {}
+    refused: set[str] = set()
+    for layer in LAYERS:
+        said = _said(layers, layer)
+        values |= said
+        refused -= said.keys()
+        dropped = (layers.get(layer) or {}).get("drop", ())
+        for name in dropped:
+            values.pop(name, None)
+        if layer in BINDING:
+            refused.update(dropped)
+    return values, refused
+
+
+def _said(layers: Layers, layer: str) -> dict[str, Any]:
+    said = layers.get(layer) or {}
+    extra: Layer = said.get("extra_body", {})
+    return {**{name: said[name] for name in said if name in PARAMETERS}, **extra}
 
 
 def _over(earlier: Setting | None, later: Setting) -> Setting:
@@ -114,9 +144,3 @@ def _over(earlier: Setting | None, later: Setting) -> Setting:
 def _place(setting: Setting) -> tuple[int, str]:
     name = setting.name
     return PARAMETERS.index(name) if name in PARAMETERS else len(PARAMETERS), name
-
-
-def _is_binding(dropped: Setting) -> bool:
-    """Tell whether provider or model dropped it, and no layer in between has set it again."""
-    drops = takewhile(lambda setting: setting.is_dropped, (dropped, *dropped.earlier))
-    return any(setting.layer in BINDING for setting in drops)

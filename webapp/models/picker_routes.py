@@ -1,10 +1,18 @@
-"""The picker: one dialog, wherever a model is chosen."""
+"""The picker: one dialog, wherever a model is chosen. Without JavaScript it is a page."""
 
-from flask import Blueprint, Response, g, request
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, g, request, url_for
 
 from webapp.core.database import db
-from webapp.models.picker import search_models
-from webapp.web.render import fragment
+from webapp.models.mark import set_favourite
+from webapp.models.matching import LONGEST_QUERY
+from webapp.models.model import find_known_model
+from webapp.models.picker import FILTERS, Choice, Filters, kept_models, search_models, starred_among
+from webapp.models.preview import preview_model
+from webapp.models.standing import Standing
+from webapp.web.render import fragment, go_to, page, wants_fragment
 from webapp.web.requests import record_id
 
 picker = Blueprint("picker", __name__)
@@ -12,8 +20,56 @@ picker = Blueprint("picker", __name__)
 
 @picker.get("/models/picker")
 def show_picker() -> Response:
-    """The results of the picker dialog, as somebody types."""
-    choice = search_models(db.session, g.user, request.args.get("q", ""), request.args.get("offset", 0, record_id))
-    chosen = request.args.get("chosen", type=record_id)
-    template = "models/_more.html" if choice.offset else "models/_options.html"
-    return fragment(template, choice=choice, chosen=chosen)
+    """The results, as somebody types; or the page on which one is chosen."""
+    offset = request.args.get("offset", 0, record_id)
+    choice = search_models(db.session, g.user, _query(), offset, filters=_filters())
+    if not wants_fragment():
+        return page("models/picker_page.html", **_drawn(choice))
+    return fragment("models/_more.html" if offset else "models/_options.html", **_drawn(choice))
+
+
+@picker.get("/models/picker/preview")
+def show_preview() -> Response:
+    """One model, beside the results."""
+    model_pk = request.args.get("model", 0, record_id)
+    found = preview_model(db.session, g.user, model_pk, request.args.get("conversation", ""))
+    return fragment("models/_preview.html", preview=found)
+
+
+@picker.post("/models/picker/favourites")
+def update_favourite() -> Response:
+    """Give a model one's star, or take it away: `favourite` says which."""
+    model = find_known_model(db.session, g.user, request.form.get("model", 0, record_id))
+    set_favourite(db.session, g.user.id, model.id, bool(request.form.get("favourite")))
+    db.session.commit()
+    if not wants_fragment():
+        return go_to(url_for("picker.show_picker", q=request.form.get("q"), must=request.form.getlist("must")))
+    found = preview_model(db.session, g.user, model.id, request.form.get("conversation", ""))
+    return fragment("models/_starred.html", preview=found, **_kept(_filters()))
+
+
+def _drawn(choice: Choice) -> dict[str, Any]:
+    shown = [row.id for _, rows in choice.groups for row in rows]
+    values = {"choice": choice, "stars": starred_among(db.session, g.user, shown)}
+    return values | (_kept(choice.filters, choice.standings))
+
+
+def _kept(filters: Filters, standings: Mapping[int, Standing] | None = None) -> dict[str, Any]:
+    """What comes before the groups of providers, while nothing is searched."""
+    values = {
+        "chosen": request.values.get("chosen", type=record_id),
+        "conversation": request.values.get("conversation"),
+    }
+    if _query().strip() or request.values.get("offset", 0, record_id):
+        return values | {"kept": []}
+    kept = kept_models(db.session, g.user, filters, standings)
+    return values | {"kept": [("favourites", kept.favourites), ("recents", kept.recents)]}
+
+
+def _query() -> str:
+    return request.values.get("q", "")[:LONGEST_QUERY]
+
+
+def _filters() -> Filters:
+    must = frozenset(request.values.getlist("must")) & frozenset(FILTERS)
+    return Filters(provider_id=request.values.get("provider", type=record_id), must=must)

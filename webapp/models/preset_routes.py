@@ -24,6 +24,7 @@ from webapp.models.preset import (
     size_of,
 )
 from webapp.models.preset_forms import LONGEST_NAME, PresetForm
+from webapp.models.replacement import proposals
 from webapp.web.asked import InvalidInputError
 from webapp.web.render import fragment, go_to, page, wants_fragment
 from webapp.web.requests import record_id
@@ -165,7 +166,8 @@ def _form(form: PresetForm, preset: Preset | None, parameters: ParametersForm | 
 
 def _flag(preset: Preset) -> tuple[str | None, list[Model]]:
     """Return why a preset's model cannot answer, and what could."""
-    return preset.fault(g.user), []
+    fault = preset.fault(g.user)
+    return fault, proposals(db.session, g.user, preset.model) if fault and preset.model else []
 
 
 def _deleted() -> Preset | None:

@@ -12,9 +12,10 @@ from webapp.accounts.user import User
 from webapp.models.catalogue import base_name
 from webapp.models.model import Model, id_hash, visible_models
 from webapp.models.preset import Preset, unusable, visible_presets
-from webapp.providers.provider import Provider
+from webapp.providers.provider import Provider, visible_providers
 
 MOST: Final = 3
+GONE: Final = ("gone", "closed", "vanished", "hidden")  # of the reasons that `unusable` gives
 FAMILY: Final = re.compile(r"[^\W\d_]+")
 
 Row = tuple[int, str, int]  # key, model id, position in the list
@@ -63,22 +64,24 @@ def nearest(model_id: str, others: Iterable[Row]) -> list[int]:
     return [rank[-1] for rank in sorted(ranked)[:MOST]]
 
 
-def is_default_lost(session: Session, provider: Provider) -> bool:
-    """Whether a provider's default is not, or no longer, among its models."""
+def replacements_of_default(session: Session, provider: Provider) -> list[Model] | None:
+    """Return what could become a provider's default; None when its default is among its models, or it has none."""
     if not provider.default_model or not provider.models_count:
-        return False
+        return None
     default = (Model.provider_id == provider.id) & (Model.id_hash == id_hash(provider.default_model))
-    return session.scalar(select(Model.id).where(default, Model.vanished_at.is_(None), Model.is_enabled)) is None
+    if session.scalar(select(Model.id).where(default, Model.vanished_at.is_(None), Model.is_enabled)):
+        return None
+    return successors(session, provider.id, provider.default_model)
 
 
-def flagged(session: Session, user: User) -> list[tuple[Preset, str, list[Model]]]:
-    """Return the presets whose model cannot be used, with the reason (`unusable`) and what could take its place."""
-    found = []
-    for preset in session.scalars(visible_presets(user).where(Preset.model_name.is_not(None)).order_by(Preset.id)):
-        if reason := unusable(preset.model, user):
-            rows = proposals(session, user, preset.model) if preset.model else []
-            found.append((preset, reason, rows))
-    return found
+def flagged(session: Session, user: User) -> tuple[list[Provider], list[Preset]]:
+    """Return what still points to a model that is gone: providers by their default, and presets."""
+    providers = session.scalars(visible_providers(user).where(Provider.is_enabled).order_by(Provider.name))
+    presets = session.scalars(visible_presets(user).where(Preset.model_name.is_not(None)).order_by(Preset.name))
+    return (
+        [row for row in providers if replacements_of_default(session, row) is not None],
+        [row for row in presets if unusable(row.model, user) in GONE],
+    )
 
 
 def _parts(model_id: str) -> tuple[Counter[str], Counter[str], Any]:

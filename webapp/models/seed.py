@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from webapp.models.catalogue import Address, look_up
 from webapp.models.facts import CATALOGUE
-from webapp.models.model import SEED, Model, count_models, id_hash, searchable
+from webapp.models.model import SEED, Model, count_models, id_hash
 from webapp.providers.provider import Provider
 from webapp.providers.vendors import Vendor, vendors
 from webapp.settings.setting import read_setting, write_setting
@@ -48,7 +48,7 @@ def _models(provider: Provider, template: Vendor) -> list[Model]:
     rows = []
     for position, model_id in enumerate(template.models):
         source, facts = known.get(model_id, (CATALOGUE, {}))
-        name = facts.get("name") or DEMO_NAMES.get(model_id)
+        name = facts.get("display_name") or DEMO_NAMES.get(model_id)
         row = Model(
             provider_id=provider.id,
             model_id=model_id,
@@ -56,7 +56,6 @@ def _models(provider: Provider, template: Vendor) -> list[Model]:
             source=SEED,
             position=position - len(template.models),
             display_name=name,
-            search_text=searchable(name, model_id),
         )
         row.learn({source: facts})
         rows.append(row)

@@ -2,22 +2,25 @@
 
 from typing import Annotated, Literal, NotRequired, TypedDict, cast
 
-from webapp.models.facts import LISTED, PEOPLE, PRICES, merged
+from webapp.models.capability_check import CapabilityCheck
+from webapp.models.facts import ABILITIES, LISTED, PRICES, merged
 from webapp.models.forms import LONGEST_ID, LONGEST_NAME
+from webapp.models.matching import LONGEST_QUERY
 from webapp.models.model import Model
-from webapp.models.overlay import LABELS
-from webapp.models.picker import LONGEST_QUERY
+from webapp.providers.parameters_api import Parameters
 from webapp.providers.provider import Provider
-from webapp.upstream.messages import CAPABILITIES, ModelInfo
+from webapp.upstream.messages import ModelInfo
 from webapp.web.shapes import About
 
 MOST_TOKENS = 2**31 - 1  # what a column of every database can hold
+MOST_DOLLARS = 1_000_000
 MOST_SHOWN, MOST_IDS = 500, 999_999_999
 
 Kind = Literal["chat", "completion", "embedding", "rerank", "image", "audio", "moderation", "other"]
 Capability = Literal["vision", "tools", "reasoning", "structured_output", "audio_input"]
 ProviderId = Annotated[int, About(least=1, most=MOST_IDS)]
 Id = Annotated[str, About("As the provider writes it", 1, LONGEST_ID)]
+Dollars = Annotated[float | None, About("null takes back what was said", 0, MOST_DOLLARS)]
 Tokens = Annotated[int | None, About("null takes back what was said", 1, MOST_TOKENS)]
 
 
@@ -29,6 +32,7 @@ class Capabilities(TypedDict):
     reasoning: bool | None
     structured_output: bool | None
     audio_input: bool | None
+    streaming: bool | None
 
 
 class Price(TypedDict):
@@ -36,6 +40,7 @@ class Price(TypedDict):
 
     input: float | None
     output: float | None
+    cached: float | None
 
 
 class ModelShape(TypedDict):
@@ -48,10 +53,13 @@ class ModelShape(TypedDict):
     context_length: int | None
     max_output_tokens: int | None
     capabilities: Capabilities
-    sources: Annotated[dict[str, str], About("Who says so, by field: people, observed, provider, catalogue or guess")]
+    sources: Annotated[
+        dict[str, str], About("Who says so, by field: people, observed, probed, provider, catalogue or guess")
+    ]
     is_default: bool
     enabled: bool
     price: Price | None
+    parameters: Parameters
 
 
 class CapabilitiesSaid(TypedDict, total=False):
@@ -62,6 +70,15 @@ class CapabilitiesSaid(TypedDict, total=False):
     reasoning: bool | None
     structured_output: bool | None
     audio_input: bool | None
+    streaming: bool | None
+
+
+class PriceSaid(TypedDict, total=False):
+    """US dollars for a million tokens, 0 for free; null takes it back."""
+
+    input: Dollars
+    output: Dollars
+    cached: Dollars
 
 
 class ModelChanges(TypedDict, total=False):
@@ -72,14 +89,34 @@ class ModelChanges(TypedDict, total=False):
     context_length: Tokens
     max_output_tokens: Tokens
     capabilities: CapabilitiesSaid
+    price: PriceSaid
     is_default: Annotated[bool, About("Tests and new chats begin with it")]
     enabled: Annotated[bool, About("Whether it can be chosen and called")]
+    parameters: Annotated[Parameters, About("Every call begins with these; replaces what is stored")]
 
 
 class NewModel(ModelChanges):
     """A model that the provider's list lacks."""
 
     model_id: Id
+
+
+class CheckWanted(TypedDict):
+    """What to check by a real call."""
+
+    capability: Literal["vision", "tools", "structured_output", "streaming", "reasoning"]
+
+
+class CheckShape(TypedDict):
+    """What a check found. `no` only after a refusal by name or an answer that disproves it."""
+
+    capability: str
+    verdict: Literal["yes", "no", "unknown"]
+    reason: Annotated[str, About("A word: saw_it, called_nothing, refused, failed, …")]
+    checked_at: str
+    error: Annotated[str | None, About("Category of the failure, if the call failed")]
+    request: Annotated[str, About("Secrets removed")]
+    response: str
 
 
 class DiscoveryWanted(TypedDict):
@@ -146,10 +183,25 @@ def model_shape(row: Model, provider: Provider) -> ModelShape:
         "context_length": row.context_length,
         "max_output_tokens": row.max_output_tokens,
         "capabilities": _capabilities(row.capabilities or {}),
-        "sources": {name: fact.source for name, fact in facts.items()} | dict.fromkeys(_labels(row), PEOPLE),
+        "sources": {name: fact.source for name, fact in facts.items()},
         "is_default": row.model_id == provider.default_model,
         "enabled": row.is_enabled,
         "price": _price({name: facts[name].value for name in PRICES if name in facts}),
+        "parameters": cast(Parameters, row.parameters or {}),
+    }
+
+
+def check_shape(row: CapabilityCheck) -> CheckShape:
+    """Describe a check that is over."""
+    shown = row.failure or row.detail.get("exchange", {})
+    return {
+        "capability": row.capability,
+        "verdict": cast(Literal["yes", "no", "unknown"], row.verdict),
+        "reason": row.detail.get("reason", "interrupted"),
+        "checked_at": (row.finished_at or row.created_at).isoformat(),
+        "error": row.failure["category"] if row.failure else None,
+        "request": shown.get("request", ""),
+        "response": shown.get("response", ""),
     }
 
 
@@ -170,16 +222,17 @@ def listed_shape(info: ModelInfo) -> ModelShape:
         "is_default": False,
         "enabled": True,
         "price": _price(prices),
+        "parameters": {},
     }
 
 
 def _capabilities(known: dict[str, bool | None]) -> Capabilities:
-    return cast(Capabilities, {name: known.get(name) for name in CAPABILITIES})
+    return cast(Capabilities, {name: known.get(name) for name in ABILITIES})
 
 
 def _price(known: dict[str, float]) -> Price | None:
-    return {"input": known.get(PRICES[0]), "output": known.get(PRICES[1])} if known else None
-
-
-def _labels(row: Model) -> list[str]:
-    return [name for name in LABELS if name in (row.overrides or {})]
+    return (
+        {"input": known.get(PRICES[0]), "output": known.get(PRICES[1]), "cached": known.get(PRICES[2])}
+        if known
+        else None
+    )

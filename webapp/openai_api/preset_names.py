@@ -6,7 +6,9 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
 from webapp.models.model import Model
+from webapp.models.names import qualified
 from webapp.models.preset import Preset, presets_of, visible_presets
+from webapp.models.replacement import proposals
 from webapp.openai_api.schema import RequestError
 from webapp.providers.adding import PRESETS
 
@@ -37,7 +39,9 @@ def model_of(session: Session, user: User, preset: Preset) -> Model:
         )
     fault = preset.fault(user)
     if fault or preset.model is None:
-        advice = ""
+        rows = proposals(session, user, preset.model) if preset.model else []
+        others = ", ".join(f"'{qualified(row)}'" for row in rows)
+        advice = f" It could be given one of these: {others}." if others else ""
         raise RequestError(
             f"The model '{preset.model_name}' of the preset '{preset.slug}' {FAULTS[fault or 'gone']}.{advice}",
             param="model",

@@ -12,6 +12,7 @@ from webapp.providers.check import GOOD, Check, latest_checks
 from webapp.providers.checks import begin_check, run_check
 from webapp.providers.editing import create_provider as add_provider
 from webapp.providers.editing import update_provider as change_provider
+from webapp.providers.parameters_api import take_over
 from webapp.providers.provider import Provider, find_own_provider, find_provider, visible_providers
 from webapp.providers.provider import delete_provider as mark_deleted
 from webapp.providers.schedule import note_change, set_hours
@@ -49,6 +50,7 @@ def create_provider() -> tuple[Response, int]:
     fields = read_body(NewProvider)
     provider = add_provider(db.session, g.user, wanted_provider(fields, g.user))
     provider.is_enabled = fields.get("enabled", True)
+    take_over(provider, fields)
     set_hours(provider, fields.get("refresh_hours", provider.refresh_hours))
     db.session.commit()
     return _shown(provider), 201
@@ -74,6 +76,7 @@ def update_provider(provider_id: int) -> Response:
         provider.credentials.remove(provider.credential)
         note_change(provider)
     provider.is_enabled = fields.get("enabled", provider.is_enabled)
+    take_over(provider, fields)
     set_hours(provider, fields.get("refresh_hours", provider.refresh_hours))
     db.session.commit()
     return _shown(provider)

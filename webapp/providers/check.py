@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Text, func, or_, select
+from sqlalchemy import JSON, ForeignKey, ScalarSelect, Text, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webapp.accounts.user import User
@@ -12,7 +12,8 @@ from webapp.core.database import Record, UtcTime
 from webapp.core.errors import NotFoundError
 from webapp.providers.provider import Provider
 
-RUNNING, GOOD, BAD, UNKNOWN, STOPPED = "running", "good", "bad", "unknown", "stopped"
+WAITING, RUNNING, GOOD, BAD, UNKNOWN, STOPPED = "waiting", "running", "good", "bad", "unknown", "stopped"
+LIVE, VERDICTS = (WAITING, RUNNING), (GOOD, BAD, UNKNOWN)
 
 
 class Check(Record):
@@ -34,7 +35,7 @@ class Check(Record):
     @property
     def is_running(self) -> bool:
         """Whether more is to come."""
-        return self.status == RUNNING
+        return self.status in LIVE
 
     @property
     def passed(self) -> int:
@@ -84,3 +85,9 @@ def latest_checks(session: Session, provider_ids: list[int]) -> dict[int, Check]
     """Return the newest check of each provider."""
     newest = select(func.max(Check.id)).where(Check.provider_id.in_(provider_ids)).group_by(Check.provider_id)
     return {row.provider_id or 0: row for row in session.scalars(select(Check).where(Check.id.in_(newest)))}
+
+
+def latest_verdict() -> ScalarSelect[int]:
+    """Select the id of a provider's newest check that came to a verdict, within a query of providers."""
+    newest = select(func.max(Check.id)).where(Check.provider_id == Provider.id, Check.status.in_(VERDICTS))
+    return newest.correlate(Provider).scalar_subquery()

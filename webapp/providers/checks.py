@@ -1,11 +1,12 @@
 """Runs connection tests: the button and the JSON API both come here, on the path the chat takes."""
 
+import functools
 import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
@@ -13,11 +14,11 @@ from webapp.core import clock
 from webapp.core.database import reading, writing
 from webapp.core.errors import BusyError, TooOftenError
 from webapp.core.runtime import runtime
-from webapp.providers.check import BAD, GOOD, RUNNING, STOPPED, UNKNOWN, Check, last_model
+from webapp.providers.check import BAD, GOOD, RUNNING, STOPPED, UNKNOWN, WAITING, Check, last_model
 from webapp.providers.failure import failure_record
 from webapp.providers.provider import Provider
 from webapp.upstream import Rung, probe
-from webapp.upstream.messages import ModelList
+from webapp.upstream.messages import ChatRequest, ModelList
 from webapp.upstream.target import Target
 
 RUNGS = ("resolve", "connect", "tls", "authenticate", "list", "answer", "stream")
@@ -29,6 +30,8 @@ MINUTE = timedelta(minutes=1)
 # Set once at start by the wiring: `webapp.models` stands to our right and must not be imported here.
 keep_models: Callable[[int, ModelList], None] | None = None
 record_rung: Callable[[int, Rung], None] | None = None  # of `webapp.usage`: what a test cost
+as_called: Callable[[int, ChatRequest], ChatRequest] | None = None  # with the parameters of provider and model
+counted_too: tuple[type[Any], ...] = ()  # other rows of tests: each has user_id, status and created_at
 
 _stops: dict[int, threading.Event] = {}  # of the checks that this process runs
 _stops_lock = threading.Lock()
@@ -60,12 +63,12 @@ def begin_check(session: Session, user: User, *, name: str, provider: Provider |
     if provider and not model:
         model = provider.default_model or last_model(session, provider.id)
     check = Check(
-        provider_id=provider.id if provider else None, user_id=user.id, name=name, model=model, rungs=_all_waiting()
+        provider_id=provider.id if provider else None, user_id=user.id, name=name, model=model, rungs=all_waiting()
     )
     session.add(check)
     session.flush()  # from here on nobody else writes, so that what is counted is true
     try:
-        _refuse_too_many(session, user.id)
+        refuse_too_many(session, user.id)
     except TooOftenError:
         session.rollback()
         raise
@@ -77,10 +80,10 @@ def run_check(check_id: int, target: Target, model: str | None) -> None:
     """Climb the ladder; every rung is written as it begins and as it ends."""
     with _stops_lock:
         stop = _stops.setdefault(check_id, threading.Event())
-    rungs = {rung["name"]: rung for rung in _all_waiting()}
+    rungs = {rung["name"]: rung for rung in all_waiting()}
     finished = False
     try:
-        for rung in probe(target, model, stop):
+        for rung in probe(target, model, stop, _asked_by(check_id)):
             was_running = rungs[rung.name]["verdict"] == RUNNING
             rungs[rung.name] = _record(rung, target)
             _write(check_id, list(rungs.values()))
@@ -96,31 +99,48 @@ def run_check(check_id: int, target: Target, model: str | None) -> None:
         _write(check_id, list(rungs.values()), status)
 
 
-def stop_check(check: Check) -> None:
-    """Ask a running check to end; what it found so far stays."""
+def stop_check(check_id: int) -> None:
+    """Ask a check to end; what it found so far stays. One that waits for its turn never begins."""
+    with writing() as session:
+        waits = (Check.id == check_id, Check.status == WAITING)
+        session.execute(update(Check).where(*waits).values(status=STOPPED, finished_at=clock.now()))
     with _stops_lock:
-        stop = _stops.get(check.id)
+        stop = _stops.get(check_id)
     if stop:
         stop.set()
 
 
-def _refuse_too_many(session: Session, user_id: int) -> None:
-    """Count this user's tests, the new one among them."""
-    mine = session.query(Check).filter_by(user_id=user_id)
-    if mine.filter_by(status=RUNNING).count() > RUNS_PER_USER:
-        raise TooOftenError(most=RUNS_PER_USER, seconds=2, are_running=True)
-    recent = mine.filter(Check.created_at > clock.now() - MINUTE)
-    count, first = recent.with_entities(func.count(), func.min(Check.created_at)).one()
-    if count > STARTS_PER_USER:
-        seconds = int((first + MINUTE - clock.now()).total_seconds()) + 1
-        raise TooOftenError(most=STARTS_PER_USER, seconds=seconds, are_running=False)
-
-
-def _all_waiting() -> list[dict[str, Any]]:
+def all_waiting() -> list[dict[str, Any]]:
+    """Return the rungs of a test that has not begun."""
     return [
         {"name": name, "verdict": "waiting", "latency_ms": None, "detail": {}, "failure": None, "exchange": None}
         for name in RUNGS
     ]
+
+
+def refuse_too_many(session: Session, user_id: int) -> None:
+    """Count this user's tests of all kinds, the new ones among them; raise TooOftenError beyond what is allowed."""
+    now = clock.now()
+    # batch.py has rules of its own
+    kinds: list[tuple[type[Any], dict[str, None]]] = [(Check, {"batch": None}), *((other, {}) for other in counted_too)]
+    mine = [(kind, session.query(kind).filter_by(user_id=user_id, **which)) for kind, which in kinds]
+    if sum(rows.filter_by(status=RUNNING).count() for _, rows in mine) > RUNS_PER_USER:
+        raise TooOftenError(most=RUNS_PER_USER, seconds=2, are_running=True)
+    recent = [
+        moment
+        for kind, rows in mine
+        for (moment,) in rows.with_entities(kind.created_at).filter(kind.created_at > now - MINUTE)
+    ]
+    if len(recent) > STARTS_PER_USER:
+        seconds = int((min(recent) + MINUTE - now).total_seconds()) + 1
+        raise TooOftenError(most=STARTS_PER_USER, seconds=seconds, are_running=False)
+
+
+def _asked_by(check_id: int) -> Callable[[ChatRequest], ChatRequest] | None:
+    """How the questions of this test are asked: as those of a chat; None for what is not saved."""
+    with reading() as session:
+        provider_id = session.scalar(select(Check.provider_id).where(Check.id == check_id))
+    return functools.partial(as_called, provider_id) if provider_id and as_called else None
 
 
 def _record(rung: Rung, target: Target) -> dict[str, Any]:

@@ -1,11 +1,14 @@
 """The form of what limits the calls to one provider: how long they may wait, how many there may be."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import gettext, lazy_gettext
+from werkzeug.datastructures import MultiDict
 from wtforms import StringField, ValidationError
 
 from webapp.providers.limits import MOST_CONCURRENT, MOST_PER_MINUTE, TIMES, USUAL
+from webapp.web.asked import InvalidInputError
 from webapp.web.forms import Form, strip
 
 RATES = {"requests_per_minute": (1, MOST_PER_MINUTE), "concurrent": (1, MOST_CONCURRENT)}
@@ -63,3 +66,11 @@ class LimitsForm(Form):
             raise ValidationError(
                 gettext("The whole answer must be allowed %(least)s seconds at least.", least=longest)
             )
+
+
+def checked_limits(values: Mapping[str, int]) -> dict[str, int]:
+    """Return limits that a program sent, checked by the form. Raises InvalidInputError."""
+    form = LimitsForm(MultiDict({name: str(value) for name, value in values.items()}), meta={"csrf": False})
+    if not form.validate():
+        raise InvalidInputError({f"limits.{name}": [str(text) for text in told] for name, told in form.errors.items()})
+    return form.limits

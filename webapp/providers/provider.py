@@ -122,6 +122,14 @@ class Provider(Record):
         return started is not None and clock.now() - started < LONGEST_REFRESH
 
     @property
+    def is_list_old(self) -> bool:
+        """Whether its list could not be read lately; what is shown of it is from before."""
+        if self.refreshed_at is None:
+            return False
+        longest = timedelta(hours=2 * self.refresh_hours or 24 * 7)
+        return self.refresh_failure is not None or clock.now() - self.refreshed_at > longest
+
+    @property
     def target_quirks(self) -> dict[str, tuple[str, ...]]:
         """How every request to a model is mended before it goes, by model id."""
         return {model_id: tuple(words) for model_id, words in self.quirks.items()}

@@ -1,16 +1,19 @@
 """Pages of providers: the list, the gallery, the form, one provider, and what its menu does."""
 
+from typing import Any
+
 from flask import Blueprint, Response, g, request, url_for
 from flask_babel import gettext
 
 from webapp.core.database import db
 from webapp.providers.adding import duplicate_provider
+from webapp.providers.batch import running_batch
 from webapp.providers.check import latest_checks
 from webapp.providers.editing import create_provider as add_provider
 from webapp.providers.editing import update_provider as change_provider
 from webapp.providers.forms import ProviderForm, checked_input, form_for
 from webapp.providers.header_forms import HeaderForm
-from webapp.providers.overview import TABS, overview
+from webapp.providers.overview import TABS, overview, tab_counts
 from webapp.providers.provider import (
     Provider,
     find_own_provider,
@@ -29,9 +32,7 @@ providers = Blueprint("providers", __name__)
 @providers.get("/providers")
 def list_providers() -> Response:
     """All providers of this user; answers from the database alone."""
-    tab = request.args.get("tab", "all")
-    view = overview(db.session, g.user, tab if tab in TABS else "all", request.args.get("q", ""))
-    return page("providers/list.html", view=view, gallery=_gallery())
+    return page("providers/list.html", **list_values())
 
 
 @providers.get("/providers/new")
@@ -112,7 +113,7 @@ def delete_provider(provider_id: int) -> Response:
     mark_deleted(provider)
     db.session.commit()
     if request.headers.get("HX-Target", "").startswith("article"):
-        return fragment("providers/_deleted.html", provider=provider)
+        return fragment("providers/_deleted.html", "providers/_counts.html", provider=provider)
     return page("providers/deleted.html", provider=provider)
 
 
@@ -155,6 +156,19 @@ def form_again(form: ProviderForm, provider: Provider | None, status: int = 422,
     return response
 
 
+def list_values() -> dict[str, Any]:
+    """What the page of all providers shows, for the tab and the search that were sent along."""
+    tab, query = request.values.get("tab", "all"), request.values.get("q", "")
+    view = overview(db.session, g.user, tab if tab in TABS else "all", query)
+    return {"view": view, "batch": running_batch(db.session, g.user), "gallery": _gallery()}
+
+
+@providers.app_template_global("provider_counts")
+def _counts() -> dict[str, int]:
+    """For the tabs, and for the rail of every page."""
+    return tab_counts(db.session, g.user)
+
+
 def _gallery() -> list[object]:
     return [template for template in vendors().values() if not template.hidden]
 
@@ -163,4 +177,4 @@ def _card(provider: Provider) -> Response:
     if not wants_fragment():
         return go_to(url_for("providers.show_provider", provider_id=provider.id))
     check = latest_checks(db.session, [provider.id]).get(provider.id)
-    return fragment("providers/_card.html", provider=provider, check=check)
+    return fragment("providers/_card.html", "providers/_counts.html", provider=provider, check=check)

@@ -9,6 +9,7 @@ from webapp.accounts.user import User
 from webapp.providers.check import Check
 from webapp.providers.editing import ProviderInput
 from webapp.providers.forms import LONGEST_KEY, LONGEST_NAME, MOST_HEADERS, ProviderForm, checked_input
+from webapp.providers.parameters_api import Limits, Parameters, stored
 from webapp.providers.provider import Provider
 from webapp.providers.vendors import Vendor, vendor, vendors
 from webapp.upstream.addresses import MAX_LENGTH
@@ -53,9 +54,12 @@ class ProviderShape(TypedDict):
     shared: Annotated[bool, About("Everybody here may use it")]
     default_model: str | None
     models_count: int
+    parameters: Parameters
+    limits: Limits
     refresh_hours: Hours
     status: Annotated[
-        Literal["untested", "running", "good", "bad", "unknown", "stopped"], About("Of the last connection test")
+        Literal["untested", "waiting", "running", "good", "bad", "unknown", "stopped"],
+        About("Of the last connection test"),
     ]
 
 
@@ -70,6 +74,8 @@ class _ProviderFields(TypedDict, total=False):
     shared: bool
     enabled: bool
     refresh_hours: Hours
+    parameters: Annotated[Parameters, About("Every call begins with these; replaces what is stored")]
+    limits: Annotated[Limits, About("Replaces what is stored")]
     allow_private: Annotated[bool, About("An admin's confirmation that this private address may be opened")]
 
 
@@ -129,6 +135,7 @@ class Verification(TypedDict):
 
 def provider_shape(row: Provider, check: Check | None) -> ProviderShape:
     """Describe a provider with its last test."""
+    parameters, limits = stored(row)
     return {
         "id": row.id,
         "slug": row.slug,
@@ -147,6 +154,8 @@ def provider_shape(row: Provider, check: Check | None) -> ProviderShape:
         "shared": row.is_shared,
         "default_model": row.default_model,
         "models_count": row.models_count,
+        "parameters": parameters,
+        "limits": limits,
         "refresh_hours": row.refresh_hours,  # type: ignore[typeddict-item]
         "status": check.status if check else "untested",  # type: ignore[typeddict-item]
     }

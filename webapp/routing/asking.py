@@ -66,6 +66,7 @@ class Asked:
             source=asker.source,
             kind=asker.kind,
             token_id=asker.token_id,
+            prices=reached.line.prices,
         )
         self._call.preset_id, self._call.route, self._call.attempts = asker.preset_id, option.route, number
         self._began = clock.monotonic()

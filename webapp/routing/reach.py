@@ -10,6 +10,7 @@ from webapp.core.database import reading
 from webapp.core.errors import NotFoundError
 from webapp.core.memory import memory
 from webapp.models.model import Model
+from webapp.models.overlay import told_prices
 from webapp.models.parameters import Layer, layers_of
 from webapp.providers.provider import Provider
 from webapp.routing.gateway import Gateway, offered_name
@@ -25,6 +26,7 @@ class Line:
     model_id: str
     locked: Target
     layers: Mapping[str, Layer]
+    prices: Mapping[str, float]  # that go before those of the bundled data
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ def _line(model_pk: int) -> Line:
         model = session.get(Model, model_pk)
         if model is None or model.provider.deleted_at is not None:
             raise NotFoundError
-        return Line(model.provider, model.model_id, model.provider.locked_target(session), layers_of(model))
+        locked = model.provider.locked_target(session)
+        return Line(model.provider, model.model_id, locked, layers_of(model), told_prices(model))
 
 
 def _gateway(slug: str) -> Gateway:

@@ -20,6 +20,7 @@ _OVERDUE = {
     "progress": "No content for {:.3g} s, only signs of life.",
     "total": "The time for the whole call is over ({:.3g} s).",
 }
+PATIENCE = ("first_byte", "idle", "progress")  # what a provider's limits (webapp/providers/limits.py) can make longer
 
 
 class Overdue(Fault):
@@ -27,7 +28,7 @@ class Overdue(Fault):
 
     def __init__(self, clock: str, seconds: float) -> None:
         text = _OVERDUE.get(clock, "Too late after {:.3g} s.").format(seconds)
-        super().__init__("timeout", text, "raise_timeout" if clock == "first_byte" else None)
+        super().__init__("timeout", text, "raise_timeout" if clock in PATIENCE else None)
         self.clock = clock
 
 

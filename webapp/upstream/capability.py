@@ -2,7 +2,8 @@
 
 import re
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from webapp.upstream.brake import Brake, Stopped
@@ -29,6 +30,7 @@ REFUSALS: Final = frozenset({"feature_unsupported", "bad_param"})
 STREAMING: Final = re.compile("stream|流式")
 
 Verdict = Literal["yes", "no", "unknown"]
+Prepare = Callable[[ChatRequest], ChatRequest]
 
 
 @dataclass(slots=True)
@@ -54,15 +56,47 @@ class Finding:
     asked: list[Asked]
 
 
-def check(target: Target, model: str, capability: str, seconds: float = CHECK_SECONDS) -> Finding:
-    """Ask the model what only one with this capability (a word of CHECKS) can answer, for so many seconds at most."""
-    brake = Brake(time.monotonic() + seconds)
-    return CHECKS[capability](target, model, brake)
+def check(
+    target: Target, model: str, capability: str, prepare: Prepare | None = None, seconds: float = CHECK_SECONDS
+) -> Finding:
+    """Ask the model what only one with this capability (a word of CHECKS) can answer, for so many seconds at most.
+
+    `prepare` gives the questions what a chat's calls carry.
+    """
+    return CHECKS[capability](_Way(target, model, Brake(time.monotonic() + seconds), prepare))
 
 
-def _check_vision(target: Target, model: str, brake: Brake) -> Finding:
-    request, colours = picture_question(target.dialect, model)
-    asked = _ask(target, request, brake)
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How the questions of one check go."""
+
+    target: Target
+    model: str
+    brake: Brake
+    prepare: Prepare | None
+
+    def prepared(self, request: ChatRequest) -> ChatRequest:
+        """Return the request as a chat would send it, still with all that it needs."""
+        if self.prepare is None:
+            return request
+        needed = {name: value for name, value in request.extra.items() if name in (*request.needed, "messages")}
+        changed = self.prepare(request)
+        return replace(changed, extra=changed.extra | needed)
+
+    def ask(self, request: ChatRequest) -> Asked:
+        started = time.perf_counter()
+        try:
+            reply, evidence = ask(self.target, self.prepared(request), self.brake)
+        except UpstreamError as error:
+            return Asked(None, error, error.exchange, _since(started))
+        except Stopped:  # nobody stops a check, but the brake is there
+            return Asked(latency_ms=_since(started))
+        return Asked(reply, None, evidence(), _since(started))
+
+
+def _check_vision(way: _Way) -> Finding:
+    request, colours = picture_question(way.target.dialect, way.model)
+    asked = way.ask(request)
     if failed := _failed(asked, request):
         return failed
     named = set(re.findall(rf"\b({'|'.join(COLOURS)})\b", _text(asked)))
@@ -73,9 +107,9 @@ def _check_vision(target: Target, model: str, brake: Brake) -> Finding:
     return Finding("no", "saw_nothing", [asked]) if _text(asked) else _no_answer(asked)
 
 
-def _check_tools(target: Target, model: str, brake: Brake) -> Finding:
-    request = tool_question(target.dialect, model)
-    asked = _ask(target, request, brake)
+def _check_tools(way: _Way) -> Finding:
+    request = tool_question(way.target.dialect, way.model)
+    asked = way.ask(request)
     if failed := _failed(asked, request):
         return failed
     calls = asked.reply.tool_calls if asked.reply else []
@@ -86,11 +120,11 @@ def _check_tools(target: Target, model: str, brake: Brake) -> Finding:
     return Finding("no", "called_nothing", [asked]) if _text(asked) else _no_answer(asked)
 
 
-def _check_json(target: Target, model: str, brake: Brake) -> Finding:
+def _check_json(way: _Way) -> Finding:
     """Ask for a schema, else for any JSON: some servers know only the one, some only the other."""
     findings = []
-    for request in json_questions(target.dialect, model):
-        asked = _ask(target, request, brake)
+    for request in json_questions(way.target.dialect, way.model):
+        asked = way.ask(request)
         if failed := _failed(asked, request):
             findings.append(failed)
         elif _object(_text(asked)):
@@ -102,10 +136,10 @@ def _check_json(target: Target, model: str, brake: Brake) -> Finding:
     return Finding(findings[-1].verdict, findings[-1].reason, [one for found in findings for one in found.asked])
 
 
-def _check_streaming(target: Target, model: str, brake: Brake) -> Finding:
-    request = streaming_question(model, is_demo(target))
+def _check_streaming(way: _Way) -> Finding:
+    request = way.prepared(streaming_question(way.model, is_demo(way.target)))
     started = time.perf_counter()
-    answer = stream(target, request, brake)
+    answer = stream(way.target, request, way.brake)
     pieces, error = 0, None
     try:
         pieces = sum(1 for _ in answer)
@@ -123,10 +157,10 @@ def _check_streaming(target: Target, model: str, brake: Brake) -> Finding:
     return Finding("unknown", "came_at_once", [asked]) if pieces else _no_answer(asked)
 
 
-def _check_reasoning(target: Target, model: str, brake: Brake) -> Finding:
+def _check_reasoning(way: _Way) -> Finding:
     """Thoughts that are shown or counted prove it; without them it may still think in secret."""
-    request = thinking_question(target.dialect, model)
-    asked = _ask(target, request, brake)
+    request = thinking_question(way.target.dialect, way.model)
+    asked = way.ask(request)
     if failed := _failed(asked, request):
         return failed
     reply = asked.reply
@@ -142,17 +176,6 @@ CHECKS: Final = {
     "streaming": _check_streaming,
     "reasoning": _check_reasoning,
 }
-
-
-def _ask(target: Target, request: ChatRequest, brake: Brake) -> Asked:
-    started = time.perf_counter()
-    try:
-        reply, evidence = ask(target, request, brake)
-    except UpstreamError as error:
-        return Asked(None, error, error.exchange, _since(started))
-    except Stopped:  # nobody stops a check, but the brake is there
-        return Asked(latency_ms=_since(started))
-    return Asked(reply, None, evidence(), _since(started))
 
 
 def _failed(asked: Asked, request: ChatRequest) -> Finding | None:

@@ -28,16 +28,22 @@ QUESTION = ChatMessage("user", "Reply with the single word: ready")
 MAX_TOKENS = 512  # a reasoning model thinks before it says a word
 DEMO_TOKENS = 20  # the slow demo model takes its time over each
 OFFERED = 4  # models to choose from: three, and one more if one of them fails
+Prepare = Callable[[ChatRequest], ChatRequest]
 NETWORK_RUNGS = frozenset({"resolve", "connect", "tls", "authenticate"})
 
 
-def probe(target: Target, model: str | None = None, stop: threading.Event | None = None) -> Iterator[Rung]:
-    """Climb the ladder within 60 s; `stop` ends it at once. The rung `list` carries the models that were found."""
+def probe(
+    target: Target, model: str | None = None, stop: threading.Event | None = None, prepare: Prepare | None = None
+) -> Iterator[Rung]:
+    """Climb the ladder within 60 s; `stop` ends it at once. The rung `list` carries the models that were found.
+
+    `prepare` gives the questions what a chat's calls carry.
+    """
     brake = Brake(time.monotonic() + LADDER_SECONDS)
     is_over = threading.Event()
     if stop:
         threading.Thread(target=_watch, args=(stop, is_over, brake), daemon=True, name="probe stop").start()
-    ladder = _Ladder(target, model, brake)
+    ladder = _Ladder(target, model, brake, prepare)
     try:
         yield from ladder.climb()
     finally:
@@ -48,8 +54,8 @@ def probe(target: Target, model: str | None = None, stop: threading.Event | None
 class _Ladder:
     """The steps of one test. A step returns its rung; Fault and UpstreamError make it bad."""
 
-    def __init__(self, target: Target, model: str | None, brake: Brake) -> None:
-        self._target, self._model, self._brake = target, model, brake
+    def __init__(self, target: Target, model: str | None, brake: Brake, prepare: Prepare | None) -> None:
+        self._target, self._model, self._brake, self._prepare = target, model, brake, prepare
         self._is_key_proven = False
         self._listing: Rung | None = None
         self._addresses: list[IP] = []
@@ -181,7 +187,8 @@ class _Ladder:
 
     def _question(self) -> ChatRequest:
         max_tokens = DEMO_TOKENS if is_demo(self._target) else MAX_TOKENS
-        return ChatRequest(self._model or "", (QUESTION,), max_tokens=max_tokens)
+        question = ChatRequest(self._model or "", (QUESTION,), max_tokens=max_tokens)
+        return self._prepare(question) if self._prepare else question
 
 
 def _watch(stop: threading.Event, is_over: threading.Event, brake: Brake) -> None:

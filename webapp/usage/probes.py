@@ -1,12 +1,18 @@
-"""Records the calls that a connection test makes to a model: `webapp.providers.checks` tells of every rung."""
+"""Records the calls that tests make to a model: `webapp.providers.checks` tells of rungs, `webapp.models` of checks."""
 
 from datetime import timedelta
 
+from sqlalchemy import select
+
 from webapp.core import clock
 from webapp.core.database import reading
+from webapp.models.capability_check import CapabilityCheck
+from webapp.models.model import Model, id_hash
+from webapp.models.overlay import told_prices
 from webapp.providers.check import Check
 from webapp.providers.provider import Provider
 from webapp.upstream import Rung
+from webapp.upstream.capability import Asked
 from webapp.upstream.messages import Usage
 from webapp.usage.event import OK, STOPPED, Call, call_to
 from webapp.usage.recorder import record
@@ -29,6 +35,23 @@ def record_rung(check_id: int, rung: Rung) -> None:
     record(call)
 
 
+def record_asked(check_id: int, asked: Asked) -> None:
+    """Record a call by which it was checked what a model can do."""
+    with reading() as session:
+        check = session.get(CapabilityCheck, check_id)
+        model = session.get(Model, check.model_pk) if check else None
+        if check is None or model is None:
+            return
+        prices = told_prices(model)
+        call = call_to(
+            model.provider, model.model_id, user_id=check.user_id, source="check", kind="probe", prices=prices
+        )
+    call.at = clock.now() - timedelta(milliseconds=asked.latency_ms)
+    outcome = asked.error.category if asked.error else OK
+    call.end(outcome, asked.reply, latency_ms=asked.latency_ms, first_token_ms=asked.first_token_ms)
+    record(call)
+
+
 def _call(check_id: int, model_id: str | None) -> Call | None:
     with reading() as session:
         check = session.get(Check, check_id)
@@ -37,5 +60,7 @@ def _call(check_id: int, model_id: str | None) -> Call | None:
         model_id = model_id or check.model or ""
         provider = session.get(Provider, check.provider_id) if check.provider_id else None
         if provider:
-            return call_to(provider, model_id, user_id=check.user_id, source="check", kind="probe")
+            model = session.scalar(select(Model).filter_by(provider_id=provider.id, id_hash=id_hash(model_id)))
+            prices = told_prices(model) if model else {}
+            return call_to(provider, model_id, user_id=check.user_id, source="check", kind="probe", prices=prices)
         return Call(None, "", check.name, model_id, check.user_id, source="check", kind="probe")

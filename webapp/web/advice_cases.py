@@ -157,6 +157,14 @@ CASES = {
         _("If the proxy is yours, raise its time limit."),
         action="retry",
     ),
+    ("timeout", "raise_timeout"): entry(
+        _("%(provider)s did not answer in time"),
+        _("The connection was open, but nothing came for as long as calls to this provider may wait."),
+        _("If it always takes long, as a model that loads or thinks first, raise the time limit of the provider."),
+        OTHER_MODEL,
+        action="retry",
+        wait=_("Try again: such pauses are often short."),
+    ),
     ("network_refused", "loopback"): LOOPBACK,
     ("network_refused", "fix_base_url"): LOOPBACK,
     ("network_refused", "server_bind"): entry(

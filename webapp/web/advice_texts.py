@@ -211,6 +211,7 @@ TEXTS = {
         _("Nothing came back, not even a refusal: a firewall, a VPN or a wrong port is likely."),
         _("Check the host and the port in the address."),
         _("Check that the machine that runs Jackfield may reach it: firewall, VPN, container network."),
+        _("If it is only far away or slow to wake, raise the time limit for the connection."),
         action="retry",
     ),
     "network_tls": entry(

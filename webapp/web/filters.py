@@ -15,7 +15,19 @@ from webapp.core import clock
 
 def install_filters(app: Flask) -> None:
     """Make the filters known to templates."""
-    for filter_ in (ago, moment, clock_time, groupby_day, number, compact, dollars, seconds, milliseconds):
+    for filter_ in (
+        ago,
+        ahead,
+        moment,
+        clock_time,
+        since,
+        groupby_day,
+        number,
+        compact,
+        dollars,
+        seconds,
+        milliseconds,
+    ):
         app.jinja_env.filters[filter_.__name__] = filter_
 
 
@@ -31,6 +43,12 @@ def ago(value: datetime | None) -> str:
     return str(format_date(value, "medium"))
 
 
+def ahead(value: datetime) -> str:
+    """`in 3 hours`."""
+    left = max(value - clock.now(), timedelta(seconds=1))
+    return str(format_timedelta(left, add_direction=True, locale=get_locale()))
+
+
 def moment(value: datetime) -> str:
     """Date and time, for titles."""
     return str(format_datetime(value, "medium"))
@@ -39,6 +57,11 @@ def moment(value: datetime) -> str:
 def clock_time(value: datetime) -> str:
     """`14:02`."""
     return str(format_time(value, "HH:mm"))
+
+
+def since(value: datetime) -> str:
+    """`14:02` within a day, then a date."""
+    return clock_time(value) if clock.now() - value < timedelta(days=1) else str(format_date(value, "medium"))
 
 
 def groupby_day(rows: Iterable[Any]) -> list[tuple[str, list[Any]]]:

@@ -1,0 +1,153 @@
+"""Whoever asks for a list, and however often: the provider is asked once, and people are told."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests import far_end_lists
+from tests.conftest import ROOT, Person
+from tests.far_end import FarEnd
+from tests.models.lists import join, near, row_of
+from tests.program import Program
+from webapp.accounts.user import User
+from webapp.core import clock
+from webapp.core.database import db, writing
+from webapp.models.discovery import refresh_all
+from webapp.providers.provider import Provider
+from webapp.providers.schedule import COOL_DOWN, LONGEST_BLOCK
+
+Add = Callable[..., int]
+Later = Callable[[timedelta], None]
+Refresh = Callable[[Person, int], None]
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(("asked", "blocked"), [(1200, timedelta(minutes=20)), (7200, LONGEST_BLOCK), (1, COOL_DOWN)])
+def test_who_asks_to_wait_is_left_alone_by_people_too(
+    app: Flask,
+    monkeypatch: pytest.MonkeyPatch,
+    admin: Person,
+    add_provider: Add,
+    far_end: FarEnd,
+    later: Later,
+    asked: int,
+    blocked: timedelta,
+) -> None:
+    busy = lambda play: play.send(429, b'{"error": {"message": "slow down"}}', Retry_After=str(asked))  # noqa: E731
+    monkeypatch.setitem(far_end_lists.SCRIPTS, "busy", busy)
+    provider = add_provider(far_end.at("busy"))
+    admin.post(f"/providers/{provider}/models/refreshes")
+    join("refresh")
+    row = row_of(app, provider)
+    assert near(row.refresh_blocked_until, blocked)
+    assert row.refresh_due_at >= clock.now() + timedelta(seconds=asked - 5)
+    later(blocked - timedelta(seconds=5))
+    held = admin.post(f"/providers/{provider}/models/refreshes", htmx=True).text
+    assert "It can be read again in" in held
+    assert len(far_end.calls) == 1
+    later(timedelta(seconds=10))
+    admin.post(f"/providers/{provider}/models/refreshes")
+    join("refresh")
+    assert len(far_end.calls) == 2
+
+
+def test_a_click_within_the_cool_down_costs_nothing_and_says_when(
+    owner: Person, add_provider: Add, far_end: FarEnd, later: Later
+) -> None:
+    provider = add_provider(far_end.base_url)
+    place = f"/providers/{provider}/models"
+    owner.post(f"{place}/refreshes", htmx=True)
+    join("refresh")
+    assert "It can be read again" not in owner.get(place).text
+    for is_htmx in (True, False):
+        answer = owner.post(f"{place}/refreshes", htmx=is_htmx, follow_redirects=True).text
+        assert "List read just now" in answer
+        assert "It can be read again in" in answer
+    assert len(far_end.calls) == 1
+    later(COOL_DOWN)
+    owner.post(f"{place}/refreshes", htmx=True)
+    join("refresh")
+    assert len(far_end.calls) == 2
+
+
+def test_two_processes_that_ask_at_once_cost_one_call(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, add_provider: Add, far_end: FarEnd
+) -> None:
+    def slow(play: Any) -> None:
+        play.hold()
+        far_end_lists.ok(play)
+
+    monkeypatch.setitem(far_end_lists.SCRIPTS, "slow-list", slow)
+    provider = add_provider(far_end.at("slow-list"))
+    command = [sys.executable, "-m", "tests.models.refresh_apart", str(data_dir), str(provider)]
+    asking = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in asking:
+        assert process.stdout
+        assert process.stdout.readline() == "asking\n"
+    far_end.wait_for_calls(1)
+    far_end.release.set()
+    assert [process.communicate(timeout=60)[0] for process in asking] == ["5\n", "5\n"]
+    assert len(far_end.calls) == 1
+
+
+def test_all_lists_are_asked_for_at_once_but_not_those_that_were_just_read(
+    app: Flask, owner: Person, add_provider: Add, far_end: FarEnd, refresh: Refresh
+) -> None:
+    fresh, *_ = [add_provider(far_end.base_url, name=f"Far End {number}") for number in range(6)]
+    add_provider(far_end.base_url, name="Secret", by="stranger")
+    refresh(owner, fresh)
+    with app.app_context():
+        count = refresh_all(db.session, db.session.get_one(User, owner.user_id))
+        join("_refresh_each")
+        assert (count, len(far_end.calls)) == (5, 6)
+        assert refresh_all(db.session, db.session.get_one(User, owner.user_id)) == 0
+
+
+def test_an_unchanged_list_is_fresh_and_nothing_else_changes(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, admin: Person, add_provider: Add, far_end: FarEnd, refresh: Refresh
+) -> None:
+    def tagged(play: Any) -> None:
+        if play.call.headers.get("if-none-match") == '"one"':
+            play.send_response(304)
+            play.end_headers()
+        else:
+            play.send(200, b'{"data": [{"id": "one"}]}', ETag='"one"')
+
+    monkeypatch.setitem(far_end_lists.SCRIPTS, "tagged", tagged)
+    provider = add_provider(far_end.at("tagged"))
+    refresh(admin, provider)
+    first = row_of(app, provider)
+    refresh(admin, provider)
+    second = row_of(app, provider)
+    assert [call.headers.get("if-none-match") for call in far_end.calls] == [None, '"one"']
+    assert second.refreshed_at != first.refreshed_at
+    assert (second.models_count, second.list_etag, second.refresh_failure) == (1, '"one"', None)
+
+
+def test_the_old_list_is_shown_with_its_age_while_the_provider_is_down(
+    app: Flask, admin: Person, add_provider: Add, far_end: FarEnd, refresh: Refresh, later: Later
+) -> None:
+    provider = add_provider(far_end.base_url)
+    refresh(admin, provider)
+    later(3 * HOUR)
+    with app.app_context(), writing() as session:
+        session.get_one(Provider, provider).base_url = far_end.at("500")
+    refresh(admin, provider)
+    section = admin.get(f"/providers/{provider}/models").text
+    assert "The list could not be read again. This is the one from 3 hours ago." in section
+    assert "Next time in" in section
+    assert f'id="refresh-failure-{provider}"' in section
+    assert "whisper-1" in section
+
+
+def test_discovery_of_drafts_counts_as_a_connection_test(manager: Program) -> None:
+    draft = {"type": "custom", "base_url": "http://127.0.0.1:9/v1", "allow_private": True, "auth": "none"}
+    answers = [manager.post("/api/models/discover", draft).status_code for _ in range(11)]
+    assert answers == [200] * 10 + [429]

@@ -1,0 +1,82 @@
+"""One model beside the picker's list: where else it is, and what it lacks of what a conversation needs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.accounts.user import User
+from webapp.models.catalogue import base_name
+from webapp.models.facts import merged
+from webapp.models.mark import Mark
+from webapp.models.model import Model, find_known_model
+from webapp.models.standing import Standing, standings_of
+from webapp.models.words import compact, searchable
+
+CONTEXT = "context_length"
+MOST_OTHERS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a conversation needs of its next model: tokens of context, or a capability (then `amount` is nothing)."""
+
+    name: str
+    amount: int = 0
+
+    def is_met(self, model: Model) -> bool:
+        """Whether nothing that is known of the model speaks against it."""
+        if self.name == CONTEXT:
+            return model.context_length is None or self.amount <= model.context_length
+        return (model.capabilities or {}).get(self.name) is not False
+
+
+# Set once at start by the wiring: `webapp.chat` stands to our right and must not be imported here.
+needs_of: Callable[[Session, User, str], list[Need]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What is shown of one model. `others` are the same model at providers that can be used, the cheapest first."""
+
+    model: Model
+    standing: Standing
+    is_favourite: bool
+    facts: dict[str, Any]
+    others: list[tuple[Standing, Model]]
+    lacks: list[Need]
+
+
+def preview_model(session: Session, user: User, model_pk: int, conversation_id: str = "") -> Preview:
+    """Return what is known of a model that this user may see; raise NotFoundError otherwise."""
+    model = find_known_model(session, user, model_pk)
+    session.refresh(model, ["facts"])
+    standings = standings_of(session, user)
+    mark = session.get(Mark, (user.id, model.id))
+    needs = needs_of(session, user, conversation_id) if needs_of and conversation_id else []
+    return Preview(
+        model=model,
+        standing=standings.get(model.provider_id) or Standing(model.provider, "disabled"),
+        is_favourite=bool(mark and mark.is_favourite),
+        facts={name: fact.value for name, fact in merged(model.facts or {}, model.overrides or {}).items()},
+        others=_others(session, model, standings),
+        lacks=[need for need in needs if not need.is_met(model)],
+    )
+
+
+def _others(session: Session, model: Model, standings: dict[int, Standing]) -> list[tuple[Standing, Model]]:
+    name = base_name(model.model_id)
+    usable = [key for key, row in standings.items() if row.is_usable and key != model.provider_id]
+    alike = session.scalars(
+        select(Model)
+        .where(Model.provider_id.in_(usable), Model.is_enabled, Model.vanished_at.is_(None), Model.kind == model.kind)
+        .where(Model.search_text.contains(compact(searchable(name)) or name, autoescape=True))
+        .limit(200)
+    )
+    same = [row for row in alike if base_name(row.model_id) == name]
+    same.sort(key=lambda row: (row.input_price is None, row.input_price or 0.0, row.id))
+    at_each = {row.provider_id: row for row in reversed(same)}  # the cheapest of each provider
+    found = sorted(at_each.values(), key=same.index)
+    return [(standings[row.provider_id], row) for row in found[:MOST_OTHERS]]

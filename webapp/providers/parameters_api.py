@@ -1,0 +1,53 @@
+"""Parameters and limits as programs see them."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypedDict, cast
+
+from webapp.providers.limit_forms import checked_limits
+from webapp.providers.limits import MOST_CONCURRENT, MOST_PER_MINUTE, rate_of
+from webapp.providers.provider import Provider
+from webapp.providers.turns import turns
+from webapp.web.shapes import About
+
+# Checks a layer by what the provider takes. Set by webapp/features.py: what a layer is, belongs to `webapp.models`.
+check_layer: Callable[[Mapping[str, Any], Provider], dict[str, Any]]
+
+
+class Parameters(TypedDict, total=False):
+    """What calls carry beyond their messages; what is left out is not set."""
+
+    temperature: float
+    top_p: float
+    max_tokens: int
+    presence_penalty: float
+    frequency_penalty: float
+    stop: list[str]
+    seed: int
+    reasoning_effort: str
+    extra_body: Annotated[dict[str, Any], About("Further fields of the request")]
+    drop: Annotated[list[str], About("Parameters that are never sent")]
+
+
+class Limits(TypedDict, total=False):
+    """How long calls may wait, in seconds, and how many there may be; what is left out is not set."""
+
+    connect_seconds: int
+    first_byte_seconds: Annotated[int, About("Until the first token")]
+    idle_seconds: Annotated[int, About("Silence within an answer")]
+    total_seconds: int
+    requests_per_minute: Annotated[int, About("Further calls wait in line", 1, MOST_PER_MINUTE)]
+    concurrent: Annotated[int, About("Further calls wait in line", 1, MOST_CONCURRENT)]
+
+
+def take_over(provider: Provider, fields: Mapping[str, Any]) -> None:
+    """Set parameters and limits that were sent along. Raises InvalidInputError."""
+    if "parameters" in fields:
+        provider.parameters = check_layer(fields["parameters"], provider)
+    if "limits" in fields:
+        provider.limits = checked_limits(fields["limits"])
+        turns.change(provider.id, rate_of(provider.limits))
+
+
+def stored(provider: Provider) -> tuple[Parameters, Limits]:
+    """Describe what is set for a provider."""
+    return cast(Parameters, provider.parameters or {}), cast(Limits, provider.limits or {})
