@@ -96,6 +96,7 @@ class Line:
                         if self._is_next(waiter):
                             self._serve()
                 waiter.tell(place)
+            self._check(brake, closing, math.inf)  # a place may have come free because everything ends
             waiter.tell(0)
             is_mine = True
             return waiter.turn
