@@ -12,6 +12,8 @@ from webapp.core.database import reading, writing
 from webapp.models.model import Model
 from webapp.providers.provider import Provider
 
+NAME = "Trả lời khách hàng"
+
 
 def slug_of(house: House, provider_id: int) -> str:
     """What begins the names of its models."""
@@ -25,25 +27,34 @@ def vanish(house: House, provider_id: int, model_id: str) -> None:
         session.query(Model).filter_by(provider_id=provider_id, model_id=model_id).update({"vanished_at": clock.now()})
 
 
-def test_a_preset_is_made_tried_tuned_flagged_and_mended(
-    page: Page, house: House, allow: Callable[[str], None]
-) -> None:
-    allow("status of 422")
+def make(page: Page, house: House) -> int:
+    """Fill the form of a new preset and try it in a chat; return the provider of its model."""
     provider = house.add("ok", "ok-2")
     house.visit(page, "/presets")
     page.get_by_role("link", name="New preset").first.click()
-    page.get_by_label("Name", exact=True).fill("Trả lời khách hàng")
+    page.get_by_label("Name", exact=True).fill(NAME)
     page.get_by_label("System prompt").fill("Lịch sự, ngắn gọn. Hôm nay là {{date}}.")
     expect(page.locator("#prompt-size")).to_contain_text("8 words")
     page.get_by_label("Model", exact=True).fill(f"{slug_of(house, provider)}/ok")
+    page.get_by_label(re.compile("^Temperature")).fill("0.4")
+    page.get_by_role("button", name="Try in a chat").click()
+    expect(page.locator("#settings-button")).to_contain_text(NAME)
+    return provider
+
+
+def test_a_mistake_in_the_form_is_told_beside_its_field(page: Page, house: House, allow: Callable[[str], None]) -> None:
+    allow("status of 422")
+    house.visit(page, "/presets/new")
+    page.get_by_label("Name", exact=True).fill(NAME)
     page.get_by_label(re.compile("^Temperature")).fill("9")
     page.get_by_role("button", name="Save preset").click()
     expect(page.get_by_text("This must be a number from 0 to 2.")).to_be_visible()
-    page.get_by_label(re.compile("^Temperature")).fill("0.4")
+    expect(page.get_by_label("Name", exact=True)).to_have_value(NAME)
     assert_accessible(page)
-    page.get_by_role("button", name="Try in a chat").click()
 
-    expect(page.locator("#settings-button")).to_contain_text("Trả lời khách hàng")
+
+def test_a_preset_is_made_tried_and_tuned_in_a_chat(page: Page, house: House) -> None:
+    make(page, house)
     expect_over(ask(page, "Xin chào"))
     said = house.far_end.calls[-1].json
     assert said["messages"][0]["content"] == f"Lịch sự, ngắn gọn. Hôm nay là {clock.now():%Y-%m-%d}."
@@ -64,8 +75,12 @@ def test_a_preset_is_made_tried_tuned_flagged_and_mended(
     answer = ask(page, "Lần nữa")
     expect_over(answer)
     assert house.far_end.calls[-1].json["temperature"] == 1.1
-    expect(answer.get_by_title("Preset")).to_have_text("Trả lời khách hàng")
+    expect(answer.get_by_title("Preset")).to_have_text(NAME)
 
+
+def test_a_preset_whose_model_vanished_is_flagged_and_mended_with_one_click(page: Page, house: House) -> None:
+    provider = make(page, house)
+    expect_over(ask(page, "Xin chào"))
     vanish(house, provider, "ok")
     page.reload()
     expect(page.locator("#chat-trouble")).to_contain_text("ok cannot answer")
@@ -76,8 +91,8 @@ def test_a_preset_is_made_tried_tuned_flagged_and_mended(
     assert house.far_end.calls[-1].json["model"] == "ok-2"
 
     house.visit(page, "/presets")
-    card = page.get_by_role("article", name="Trả lời khách hàng")
-    expect(card).to_contain_text("used 3 times")
+    card = page.get_by_role("article", name=NAME)
+    expect(card).to_contain_text("used 2 times")
     expect(card).to_contain_text("Its provider does not list it any more.")
     assert_accessible(page)
     card.get_by_role("button", name="ok-2").click()
