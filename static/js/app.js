@@ -27,7 +27,7 @@ async function copy(button) {
 // The picker. Its opener names the address to post the choice to (data-picker) or the field to fill (data-fill).
 function openPicker({ dataset }) {
   const dialog = picker(), search = find('#picker-search'), model = find('#chosen-model')?.value ?? '';
-  Object.assign(dialog.dataset, { picker: dataset.picker ?? '', fill: dataset.fill ?? '', enter: '' });
+  Object.assign(dialog.dataset, { url: dataset.picker ?? '', field: dataset.fill ?? '', enter: '' });
   for (const chip of dialog.querySelectorAll(':checked')) chip.checked = false;
   for (const [id, value] of Object.entries({ search: '', chosen: model, provider: dataset.provider ?? '' })) find(`#picker-${id}`).value = value;
   search.setAttribute('aria-activedescendant', '');
@@ -38,9 +38,9 @@ function openPicker({ dataset }) {
 }
 function choose(option, once = '') {
   if (!option || option.getAttribute('aria-disabled') === 'true') return;
-  const dialog = picker(), field = document.getElementById(dialog.dataset.fill), values = { model: option.dataset.model, then: find('#then-model')?.value ?? '', once };
+  const dialog = picker(), field = document.getElementById(dialog.dataset.field), values = { model: option.dataset.model, then: find('#then-model')?.value ?? '', once };
   dialog.close();
-  if (!field) htmx.ajax('POST', dialog.dataset.picker, { source: dialog, swap: 'none', values });
+  if (!field) htmx.ajax('POST', dialog.dataset.url, { source: dialog, swap: 'none', values });
   else Object.assign(field, { value: option.dataset.value }).dispatchEvent(new Event('change', { bubbles: true }));
   (field ?? find('#text'))?.focus();
 }
