@@ -26,6 +26,7 @@ def upgrade() -> None:
     _widen("models", "parameters", sa.JSON(), "{}")
     _widen("checks", "batch", sa.Text())
     op.create_index("ix_checks_batch", "checks", ["batch"])
+    op.create_index("ix_usage_events_provider_id_model_id_at", "usage_events", ["provider_id", "model_id", "at"])
     _create_presets()
     _widen("conversations", "parameters", sa.JSON(), "{}")
     _widen("conversations", "preset_id", sa.Integer())

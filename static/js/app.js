@@ -27,9 +27,10 @@ async function copy(button) {
 // The picker. Its opener names the address to post the choice to (data-picker) or the field to fill (data-fill).
 function openPicker({ dataset }) {
   const dialog = picker(), search = find('#picker-search'), model = find('#chosen-model')?.value ?? '';
-  Object.assign(dialog.dataset, { picker: dataset.picker ?? '', fill: dataset.fill ?? '', enter: '' });
+  Object.assign(dialog.dataset, { url: dataset.picker ?? '', field: dataset.fill ?? '', enter: '' });
   for (const chip of dialog.querySelectorAll(':checked')) chip.checked = false;
-  for (const [id, value] of Object.entries({ search: '', marked: '', chosen: model, provider: dataset.provider ?? '' })) find(`#picker-${id}`).value = value;
+  for (const [id, value] of Object.entries({ search: '', chosen: model, provider: dataset.provider ?? '' })) find(`#picker-${id}`).value = value;
+  search.setAttribute('aria-activedescendant', '');
   dialog.showModal();
   search.focus();
   htmx.process(dialog); // somebody may be faster than htmx, which begins when the page is loaded
@@ -37,9 +38,9 @@ function openPicker({ dataset }) {
 }
 function choose(option, once = '') {
   if (!option || option.getAttribute('aria-disabled') === 'true') return;
-  const dialog = picker(), field = document.getElementById(dialog.dataset.fill), values = { model: option.dataset.model, then: find('#then-model')?.value ?? '', once };
+  const dialog = picker(), field = document.getElementById(dialog.dataset.field), values = { model: option.dataset.model, then: find('#then-model')?.value ?? '', once };
   dialog.close();
-  if (!field) htmx.ajax('POST', dialog.dataset.picker, { source: dialog, swap: 'none', values });
+  if (!field) htmx.ajax('POST', dialog.dataset.url, { source: dialog, swap: 'none', values });
   else Object.assign(field, { value: option.dataset.value }).dispatchEvent(new Event('change', { bubbles: true }));
   (field ?? find('#text'))?.focus();
 }
@@ -50,20 +51,19 @@ function star(option) {
 }
 // It is a combobox: the focus stays in the field, one option is marked, and shown beside the list.
 function mark(option) {
-  const pane = find('#picker-pane'), marked = find('#picker-marked');
+  const pane = find('#picker-pane');
   find('#picker .at')?.classList.remove('at');
   find('#picker-search').setAttribute('aria-activedescendant', option?.id ?? '');
   if (!option) return pane.replaceChildren();
   option.classList.add('at');
   option.scrollIntoView({ block: 'nearest' });
-  if (marked.value !== option.dataset.model && pane.checkVisibility()) htmx.trigger(pane, 'marked');
-  marked.value = option.dataset.model;
+  find('#picker-marked').value = option.dataset.model;
+  if (pane.checkVisibility()) htmx.trigger(pane, 'marked');
 }
 // After a swap: what was marked, else the same model elsewhere; after typing the first one, at the beginning the chosen one.
 function markAgain() {
-  const search = find('#picker-search'), model = find('#picker-marked').value;
-  const same = model && (document.getElementById(search.getAttribute('aria-activedescendant')) ?? find(`#picker [data-model="${model}"]`));
-  mark(same || (!search.value && find('#picker [aria-selected=true]')) || find('#picker [role=option]'));
+  const search = find('#picker-search'), id = search.getAttribute('aria-activedescendant');
+  mark((id && (document.getElementById(id) ?? find(`#picker [data-model="${find('#picker-marked').value}"]`))) || (!search.value && find('#picker [aria-selected=true]')) || find('#picker [role=option]'));
 }
 // Enter before the results are there waits for them, so that it never takes one of an older search.
 function enterPicker(how) {
@@ -84,7 +84,7 @@ function keyInPicker(event) {
   else return;
   event.preventDefault();
 }
-document.addEventListener('input', (event) => { if (event.target.id === 'picker-search') find('#picker-marked').value = ''; });
+document.addEventListener('input', (event) => { if (event.target.id === 'picker-search') event.target.setAttribute('aria-activedescendant', ''); });
 document.addEventListener('keydown', (event) => {
   if (event.isComposing) return; // a method editor for Vietnamese or Chinese uses these keys, too
   if (picker()?.open) return keyInPicker(event);

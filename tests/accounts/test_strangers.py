@@ -132,6 +132,8 @@ def test_the_owner_finds_them(owner: Person, things: Things) -> None:
         ("GET", "/providers/checks/{draft_id}/events", {}),
         ("POST", "/chat", {"model": "{model_pk}", "text": "x", "send_key": "12345678"}),
         ("POST", "/chat/model", {"model": "{model_pk}"}),
+        ("POST", "/chat/settings", {"conversation": "{conversation_id}"}),
+        ("POST", "/chat/settings", {"preset": "{preset_id}"}),
         ("POST", "/presets/drafts", {"preset": "{preset_id}"}),
         ("POST", "/presets/drafts", {"model": "{model_pk}"}),
     ],

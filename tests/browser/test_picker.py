@@ -2,6 +2,7 @@
 
 from playwright.sync_api import Page, Request, expect
 
+from tests.browser.accessibility import assert_accessible
 from tests.browser.house import House, answers, ask, expect_over
 
 
@@ -34,7 +35,7 @@ def test_fast_typing_asks_once_and_enter_waits_for_the_result(page: Page, house:
     searches: list[str] = []
 
     def note(request: Request) -> None:
-        if "/models/picker" in request.url:
+        if "/models/picker?" in request.url:
             searches.append(request.url.partition("q=")[2].partition("&")[0])
 
     page.on("request", note)
@@ -65,7 +66,7 @@ def test_a_model_without_its_key_is_listed_but_not_taken(page: Page, house: Hous
     page.get_by_role("button", name="Model: ok").click()
     page.keyboard.type("openai gpt")
     keyless = page.locator("#picker [role=option][aria-disabled=true]")
-    expect(keyless.first).to_contain_text("needs a key")
+    expect(keyless.first).to_contain_text("Needs a key")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")
@@ -80,3 +81,59 @@ def test_nothing_found_is_said(page: Page, house: House) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
     expect(answers(page)).to_have_count(0)
+
+
+def test_stars_filters_and_a_closer_look_by_keyboard(page: Page, house: House) -> None:
+    house.open_chat(page, "ok", "other-a", "other-b")
+    page.keyboard.press("Control+j")
+    search = page.get_by_role("combobox", name="Search models")
+    page.keyboard.type("other")
+    expect(page.locator("#picker .at")).to_contain_text("other-a")
+    expect(page.locator("#picker-preview-name")).to_have_text("other-a")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#picker-preview-name")).to_have_text("other-b")
+    page.keyboard.press("Alt+f")
+    expect(page.locator("#picker-star")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#picker .at")).to_contain_text("other-b")
+    expect(search).to_be_focused()
+    search.fill("")
+    favourites = page.get_by_role("group", name="Favourites")
+    expect(favourites.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Home")
+    expect(page.locator("#picker .at")).to_contain_text("other-b")
+    page.keyboard.press("Control+ArrowDown")
+    expect(favourites.locator(".at")).to_have_count(0)
+    expect(page.locator("#picker-preview-name")).not_to_have_text("other-b")
+    page.keyboard.press("Control+ArrowUp")
+    expect(favourites.locator(".at")).to_have_count(1)
+    expect(page.locator("#picker-preview-name")).to_have_text("other-b")
+    page.get_by_role("button", name="Favourite").click()
+    expect(favourites).to_have_count(0)
+    page.get_by_role("checkbox", name="Local").check()
+    expect(page.locator("#picker-status")).to_have_text("3 models")
+    page.get_by_role("checkbox", name="Audio").check()
+    expect(page.locator("#picker")).to_contain_text("No model has all of this.")
+    assert_accessible(page)
+
+
+def test_a_model_is_asked_once(page: Page, house: House) -> None:
+    house.open_chat(page, "ok", "other-a")
+    page.keyboard.press("Control+j")
+    page.keyboard.type("other-a")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("button", name="Model: other-a")).to_contain_text("once")
+    expect_over(ask(page, "Hello"))
+    expect(page.get_by_role("button", name="Model: ok")).to_be_visible()
+    expect_over(ask(page, "And now?"))
+    assert [call.json["model"] for call in house.far_end.calls] == ["other-a", "ok"]
+
+
+def test_a_method_editor_keeps_its_keys(page: Page, house: House) -> None:
+    house.open_chat(page, "ok", "other-a")
+    page.keyboard.press("Control+j")
+    search = page.get_by_role("combobox", name="Search models")
+    expect(page.locator("#picker .at")).to_be_visible()
+    search.dispatch_event("keydown", {"key": "Enter", "isComposing": True, "bubbles": True})
+    search.dispatch_event("keydown", {"key": "ArrowDown", "isComposing": True, "bubbles": True})
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(page.locator("#picker .at")).to_contain_text("ok")

@@ -11,6 +11,7 @@ from webapp.core.database import writing
 from webapp.models.bulk import packed, unpacked
 from webapp.models.mark import set_favourite
 from webapp.models.model import Model
+from webapp.models.overlay import override
 from webapp.models.table import PAGE
 
 UNDO = re.compile(r'name="(models|where|offer|is_undo)" value="([^"]*)"')
@@ -135,6 +136,30 @@ def test_saying_something_of_many_models_changes_only_what_was_filled_in(
     assert row("plain").overrides == {}
     admin.post("/models/overrides", {"ids": [row("seer").id], "vision": "back", "where": ""})
     assert (row("seer").capabilities["vision"], row("seer").input_price) == (None, 0.25)
+
+
+def test_models_that_differ_keep_what_they_differ_in(
+    admin: Person, add_provider: Add, offer: Offer, row: Read, app: Flask
+) -> None:
+    provider = add_provider(PLACE)
+    offer(provider, "one", "two", "three", capabilities={"tools": True})
+    offer(provider, "one", "two", "three", "blind", capabilities={"tools": True, "vision": False})
+    with app.app_context(), writing() as session:
+        override(session.query(Model).filter_by(model_id="two").one(), {"max_output_tokens": 7})
+    admin.get("/models")
+    where = f"provider={provider}"
+    admin.post("/models/overrides", {"all": "1", "where": where, "context_length": "4096", "reasoning": "yes"})
+    for name in ("one", "two", "three", "blind"):
+        model = row(name)
+        assert (model.context_length, model.capabilities["reasoning"]) == (4096, True)
+        assert (model.capabilities["tools"], model.capabilities["vision"]) == (True, False)
+        assert model.overrides.get("max_output_tokens") == (7 if name == "two" else None)
+        assert model.max_output_tokens == (7 if name == "two" else None)
+    refreshed = ("one", "two", "three", "blind")
+    offer(provider, *refreshed, context_length=1_000, capabilities={"reasoning": False})
+    assert [row(name).context_length for name in refreshed] == [4096] * 4
+    admin.post("/models/overrides", {"all": "1", "where": where, "reasoning": "back"})
+    assert [row(name).capabilities["reasoning"] for name in refreshed] == [False] * 4
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_the_effective_view_names_the_layer_of_each_value_and_strikes_through_wh
     rows = re.findall(r"<tr><th scope=\"row\">(.*?)</tr>", page, re.DOTALL)
     words = [" ".join(re.sub(r"<(?!/?s>)[^>]+>", " ", row).split()) for row in rows]
     assert words == [
-        "Temperature 0.4 <s> 0.3 </s> <s> 0.2 </s> Preset Careful Model Provider",
+        "Temperature 0.4 <s> 0.3 </s> <s> 0.2 </s> Preset Model Provider",
         "Top P 0.5 Provider",
         "Seed not sent <s> 7 </s> Model Provider",
     ]

@@ -136,7 +136,7 @@ def test_a_model_that_left_the_list_is_hidden_and_comes_back_with_it(
         serve_list(monkeypatch, wanted)
         refresh(owner, provider)
         assert ids(provider) == wanted
-        picker = owner.get("/models/picker?q=far+end").text
+        picker = owner.get("/models/picker?q=far+end", headers={"HX-Request": "true"}).text
         assert [name for name in ("one", "two", "three") if f'data-name="{name}"' in picker] == sorted(
             wanted, key=["one", "two", "three"].index
         )

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import Text, cast, select, update
 from sqlalchemy.orm import Session, undefer
 
 from webapp.accounts.user import User
@@ -17,8 +17,10 @@ from webapp.models.table import Wanted, wanted_models
 from webapp.providers.provider import visible_providers
 
 CHUNK = 500  # keys in one statement
+NO_SYNC = {"autoflush": False, "synchronize_session": False}  # what is loaded is none of the rows that it changes
 MOST = 1_000_000
 RUN = "[0-9]{1,9}(-[0-9]{1,9})?"
+Item = TypeVar("Item")
 PACKED = re.compile(f"{RUN}(,{RUN})*")
 
 
@@ -68,12 +70,17 @@ def say(session: Session, user: User, chosen: Chosen, said: dict[str, Any]) -> O
     """Lay what people say (overlay.py) over all of these models."""
     found = _find(session, user, chosen)
     own = [row.key for row in found if row.is_own]
-    for part in _chunks(own):
-        rows = session.scalars(select(Model).options(undefer(Model.facts)).where(Model.id.in_(part))).all()
-        for row in rows:
-            override(row, said)
+    columns = ("overrides", "capabilities", *(name for name in said if name != "capabilities"))
+    for groups in _chunks(_alike(session, own, said)):
+        firsts = select(Model).options(undefer(Model.facts)).where(Model.id.in_([keys[0] for keys in groups]))
+        rows = {row.id: row for row in session.scalars(firsts)}
+        for first, *others in groups:
+            override(rows[first], said)
+            values = {name: getattr(rows[first], name) for name in columns}
+            for part in _chunks(others):
+                session.execute(update(Model).where(Model.id.in_(part)).values(values), execution_options=NO_SYNC)
         session.flush()
-        for row in rows:
+        for row in rows.values():
             session.expunge(row)  # thousands at once would cost more memory than all else
     return Outcome(own, _refused(found))
 
@@ -114,9 +121,24 @@ def _find(session: Session, user: User, chosen: Chosen) -> list[_Found]:
     ]
 
 
+def _alike(session: Session, keys: Sequence[int], said: dict[str, Any]) -> list[list[int]]:
+    """Group models of which the same counts after this was said, so that one of each group is reckoned with.
+
+    What is taken back gives way to what each one's provider says: then every model is a group of its own.
+    """
+    if None in said.get("capabilities", {}).values():
+        return [[key] for key in keys]
+    alike: dict[tuple[str, str], list[int]] = {}
+    columns = select(Model.id, cast(Model.overrides, Text), cast(Model.capabilities, Text))
+    for part in _chunks(keys):
+        for key, overrides, capabilities in session.execute(columns.where(Model.id.in_(part))):
+            alike.setdefault((overrides, capabilities), []).append(key)
+    return list(alike.values())
+
+
 def _refused(found: list[_Found]) -> int:
     return sum(not row.is_own for row in found)
 
 
-def _chunks(keys: Sequence[int]) -> Iterator[Sequence[int]]:
-    yield from (keys[start : start + CHUNK] for start in range(0, len(keys), CHUNK))
+def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    yield from (items[start : start + CHUNK] for start in range(0, len(items), CHUNK))

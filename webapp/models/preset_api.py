@@ -8,7 +8,6 @@ from werkzeug.datastructures import MultiDict
 from webapp.core import clock
 from webapp.core.database import db
 from webapp.models.parameter_forms import checked_layer
-from webapp.models.parameter_shapes_api import Parameters
 from webapp.models.preset import (
     Preset,
     PresetInput,
@@ -19,6 +18,7 @@ from webapp.models.preset import (
     presets_of,
 )
 from webapp.models.preset_forms import LONGEST_MODEL, LONGEST_NAME, LONGEST_PROMPT, PresetForm
+from webapp.providers.parameters_api import Parameters
 from webapp.web.asked import InvalidInputError, read_body
 from webapp.web.openapi import documented
 from webapp.web.shapes import About

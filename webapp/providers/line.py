@@ -37,7 +37,7 @@ class Turn:
 
 
 class Waiter:
-    """One who asks for a turn. What is in it belongs to the line's lock, but `place`, what they were told last."""
+    """One who asks for a turn. The line's lock guards it, except `place`: what the caller was told last."""
 
     def __init__(self, lock: threading.Lock, who: Hashable, told: Told | None) -> None:
         self.who, self.told, self.place = who, told, 0
@@ -76,7 +76,7 @@ class Line:
         with self.lock:
             own = self._waiting.get(waiter.who, ())
             if self._waiting and (len(own) >= most_of_one or sum(map(len, self._waiting.values())) >= most):
-                raise self._refusal("Too many calls wait for this provider already.")
+                raise self._refusal("Too many calls wait already: those to this provider are limited here.")
             self._waiting.setdefault(waiter.who, deque()).append(waiter)
             self._serve()
 
@@ -123,7 +123,7 @@ class Line:
         if closing.is_set():
             raise UpstreamError("overloaded", "This server is closing. Ask again.", retryable=True, code=OWN_LIMIT)
         if clock.monotonic() >= until:
-            raise self._refusal("No place came free in time.")
+            raise self._refusal("No place came free in time: calls to this provider are limited here.")
 
     def _refusal(self, text: str) -> UpstreamError:
         """Without a recovery step of the provider: nothing was sent to it."""

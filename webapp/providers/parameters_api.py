@@ -10,7 +10,7 @@ from webapp.providers.turns import turns
 from webapp.web.shapes import About
 
 # Checks a layer by what the provider takes. Set by webapp/features.py: what a layer is, belongs to `webapp.models`.
-check_layer: Callable[[Mapping[str, Any], Provider], dict[str, Any]]
+check_layer: Callable[[Mapping[str, Any], Provider], dict[str, Any]] | None = None
 
 
 class Parameters(TypedDict, total=False):
@@ -41,7 +41,7 @@ class Limits(TypedDict, total=False):
 
 def take_over(provider: Provider, fields: Mapping[str, Any]) -> None:
     """Set parameters and limits that were sent along. Raises InvalidInputError."""
-    if "parameters" in fields:
+    if "parameters" in fields and check_layer:
         provider.parameters = check_layer(fields["parameters"], provider)
     if "limits" in fields:
         provider.limits = checked_limits(fields["limits"])

@@ -28,6 +28,7 @@ class UsageEvent(Record):
     __table_args__ = (
         Index("ix_usage_events_user_id_at", "user_id", "at"),
         Index("ix_usage_events_provider_id_at", "provider_id", "at"),
+        Index("ix_usage_events_provider_id_model_id_at", "provider_id", "model_id", "at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
