@@ -21,6 +21,7 @@ from webapp.providers.check import LIVE, STOPPED, Check
 from webapp.providers.check import RUNNING as CHECK_RUNNING
 from webapp.providers.provider import UNDO_TIME, Provider
 from webapp.providers.turns import turns
+from webapp.routing.history import prune_health
 from webapp.usage.recorder import prune_usage, write_waiting
 
 BEAT_SECONDS = 1.0
@@ -73,6 +74,7 @@ def sweep(session: Session) -> None:
     prune_checks(session)
     prune_usage(session)
     prune_drifts(session)
+    prune_health(session)
 
 
 def end_runs_of_the_dead(session: Session) -> None:

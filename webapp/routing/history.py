@@ -1,11 +1,14 @@
 """What `health.py` knows, kept for pages and other processes: states that are not the usual one, and every change."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, Index, Text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, Text, delete
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webapp.core import clock
 from webapp.core.database import Record, UtcTime
+
+KEPT = timedelta(days=30)
 
 
 class HealthState(Record):
@@ -39,3 +42,8 @@ class HealthChange(Record):
     state: Mapped[str] = mapped_column(Text)
     category: Mapped[str] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+def prune_health(session: Session) -> None:
+    """Forget what is long over."""
+    session.execute(delete(HealthChange).where(HealthChange.at < clock.now() - KEPT))
