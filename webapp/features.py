@@ -35,13 +35,14 @@ from webapp.providers.bulk_routes import bulk
 from webapp.providers.check_routes import checks
 from webapp.providers.credential import check_key_ring
 from webapp.providers.routes import providers
+from webapp.routing.health import health
 from webapp.settings.routes import settings
 from webapp.upstream.transport import forbid_listener
 from webapp.usage.probes import record_asked, record_rung
 from webapp.usage.routes import usage
 from webapp.web.advice import advise
 from webapp.web.guard import install_guard
-from webapp.web.health import health
+from webapp.web.health import health as liveness
 from webapp.web.openapi import openapi
 from webapp.web.security import csrf
 
@@ -61,6 +62,7 @@ def install_features(app: Flask) -> None:
     connection_checks.counted_too = (CapabilityCheck,)
     capability_checks.record_asked = record_asked
     preview.needs_of = conversation_needs
+    health.forget()
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
@@ -78,7 +80,7 @@ def install_features(app: Flask) -> None:
         picker,
         models,
     )
-    for blueprint in (health, *pages, presets, usage, chat, uses, chat_settings, runs, v1):
+    for blueprint in (liveness, *pages, presets, usage, chat, uses, chat_settings, runs, v1):
         app.register_blueprint(blueprint)
     for blueprint in (api, models_api, presets_api, openapi):
         app.register_blueprint(blueprint)

@@ -13,7 +13,7 @@ def upgrade() -> None:
     _widen("providers", "route", sa.Text(), "direct")
     _widen("providers", "care", sa.JSON(), "{}")
     _widen("runs", "attempts", sa.JSON())
-    _widen("runs", "seam", sa.JSON())
+    _widen("runs", "seams", sa.JSON())
     _let_keys_be_several()
     _create_gateways()
     _create_aliases_and_rules()

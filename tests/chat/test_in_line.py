@@ -10,7 +10,7 @@ from flask import Flask
 from tests.chat.conftest import Asked, Chat
 from tests.conftest import Person
 from tests.far_end import FarEnd
-from webapp.chat import writer
+from webapp.chat import asking
 from webapp.chat.live import hang_up_all
 from webapp.chat.run import DONE, FAILED, INTERRUPTED, STOPPED
 from webapp.core.database import writing
@@ -88,7 +88,7 @@ def test_whoever_waits_too_long_is_told_so_and_may_try_again(
 ) -> None:
     first = limited.ask(model="hold")
     far_end.wait_for_calls(1)
-    monkeypatch.setattr(writer, "CHAT_SECONDS", 0.1)
+    monkeypatch.setattr(asking, "CHAT_SECONDS", 0.1)
     second = limited.answer()
     run = limited.run(second)
     assert run.status == FAILED

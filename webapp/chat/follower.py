@@ -34,7 +34,7 @@ def follow(run_id: int, may_go_on: Callable[[], bool]) -> Iterator[Frame]:
                 return
             closing.wait(POLL_SECONDS)
         elif news := live.wait_for_news(place, min(HEARTBEAT_SECONDS, 1.0)):
-            yield Frame(kind, news)
+            yield Frame("sync" if news.is_whole else kind, news)
             kind = "more"
         if clock.monotonic() >= beat_at:  # also while much is said: the session may have ended
             if not may_go_on():

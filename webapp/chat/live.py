@@ -22,6 +22,7 @@ class Place:
     blocks: int = 0
     thought: int = 0
     version: int = -1
+    beginning: int = 0
     line: "InLine | None" = None
 
 
@@ -42,6 +43,7 @@ class News:
     thought: str
     characters: int
     line: InLine | None = None  # if it changed
+    is_whole: bool = False  # it takes the place of all that was told: the answer was begun anew
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ class LiveAnswer:
     _blocks: list[Markup] = field(default_factory=list)
     _tail: Markup = field(default_factory=Markup)
     _version: int = 0
+    _beginning: int = 0
+    _part_at: int = 0  # where the text begins that `_renderer` draws
     _drawn: tuple[int, int] = (0, 0)
     _drawn_at: float = 0.0
     _saved: tuple[int, int] = (0, 0)
@@ -100,6 +104,27 @@ class LiveAnswer:
         with self._changed:
             self.line = InLine(provider, place)
             self.began_at = clock.monotonic()
+            self._version += 1
+            self._changed.notify_all()
+
+    def go_on_anew(self) -> None:
+        """Draw what comes from here on apart from what came: somebody else says it."""
+        with self._changed:
+            if self._renderer and self.text:
+                self._renderer.update(self.text[self._part_at :])
+                self._blocks.append(self._renderer.close() + Markup('<hr class="seam">'))
+            self._renderer, self._tail, self._part_at = None, Markup(), self._length[0]
+            self._drawn = self._length
+            self._version += 1
+            self._changed.notify_all()
+
+    def begin_anew(self) -> None:
+        """Forget what came: somebody else says all of it."""
+        with self._changed:
+            self._texts, self._thoughts, self._blocks = [], [], []
+            self._length = self._drawn = (0, 0)
+            self._renderer, self._tail, self._part_at = None, Markup(), 0
+            self._beginning += 1
             self._version += 1
             self._changed.notify_all()
 
@@ -148,7 +173,7 @@ class LiveAnswer:
             return
         if self._length[0] > self._drawn[0]:
             self._renderer = self._renderer or AnswerRenderer(self.labels)
-            finished, self._tail = self._renderer.update(self.text)
+            finished, self._tail = self._renderer.update(self.text[self._part_at :])
             if finished:
                 self._blocks.append(finished)
         self._version += 1
@@ -158,7 +183,11 @@ class LiveAnswer:
         if place.version == self._version:
             return None
         characters, thought = self._drawn
+        is_whole = place.beginning != self._beginning
+        if is_whole:
+            place.blocks = place.thought = 0
         news = News(
+            is_whole=is_whole,
             blocks=Markup("").join(self._blocks[place.blocks :]),
             tail=self._tail,
             thought=self.thought[place.thought : thought],
@@ -166,7 +195,7 @@ class LiveAnswer:
             line=self.line if self.line != place.line else None,
         )
         place.blocks, place.thought, place.version = len(self._blocks), thought, self._version
-        place.line = self.line
+        place.line, place.beginning = self.line, self._beginning
         return news
 
 

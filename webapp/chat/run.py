@@ -69,7 +69,7 @@ class Run(Record):
     repair: Mapped[list[str] | None] = mapped_column(JSON)  # how a refused request was changed, in words of upstream
     failure: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     attempts: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)  # routing/dispatch.py
-    seam: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # where another target went on, and which
+    seams: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)  # where others went on (asking.py)
     message: Mapped[Message] = relationship(foreign_keys=[message_id])
     model: Mapped[Model | None] = relationship()
 

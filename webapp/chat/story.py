@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 from sqlalchemy import select
@@ -20,9 +21,14 @@ class Turn:
 
     message: Message
     run: Run | None = None
-    html: str = ""
+    parts: tuple[tuple[dict[str, Any] | None, Markup], ...] = ()  # its text; before all but the first, who went on
     previous: Run | None = None
     line: InLine | None = None
+
+    @property
+    def html(self) -> Markup:
+        """Its whole text."""
+        return Markup("").join(html for _, html in self.parts)
 
     @property
     def is_retry(self) -> bool:
@@ -49,15 +55,24 @@ def story(session: Session, conversation_id: str, labels: Labels) -> list[Turn]:
 def answer_turn(run: Run, previous: Run | None, labels: Labels) -> Turn:
     """Return the turn of one answer; a running one is drawn by its stream."""
     live = live_answer(run.id) if run.is_running else None
-    html = "" if live or not run.message.text else _rendered(run.message.text, labels)
+    parts = () if live or not run.message.text else _parts(run, labels)
     line = live.line if live and live.line and live.line.place else None
-    return Turn(run.message, run, html, previous, line)
+    return Turn(run.message, run, parts, previous, line)
 
 
 def previous_run(session: Session, run: Run) -> Run | None:
     """Return the run before this one in its conversation."""
     earlier = select(Run).where(Run.conversation_id == run.conversation_id, Run.id < run.id)
     return session.scalar(earlier.order_by(Run.id.desc()).limit(1))
+
+
+def _parts(run: Run, labels: Labels) -> tuple[tuple[dict[str, Any] | None, Markup], ...]:
+    """Draw the text, cut where somebody else went on."""
+    text, seams = run.message.text, run.seams or []
+    ends = [*(seam["at"] for seam in seams), len(text)]
+    starts: list[tuple[dict[str, Any] | None, int]] = [(None, 0), *((seam, seam["at"]) for seam in seams)]
+    cut = [(seam, text[start:end]) for (seam, start), end in zip(starts, ends, strict=True)]
+    return tuple((seam, _rendered(part, labels)) for seam, part in cut if part or seam)
 
 
 @functools.lru_cache(maxsize=200)

@@ -7,29 +7,19 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from webapp.chat.asking import Told, answer_for
 from webapp.chat.elements import Labels
 from webapp.chat.live import LiveAnswer, close_live, live_answer, live_answers, open_live
 from webapp.chat.message import Message
-from webapp.chat.request import request_of
 from webapp.chat.run import DONE, FAILED, INCOMPLETE, INTERRUPTED, RUNNING, STOPPED, Run
 from webapp.core import clock
-from webapp.core.database import claim, reading, writing
-from webapp.core.errors import BusyError, CryptoError
+from webapp.core.database import claim, writing
+from webapp.core.errors import BusyError
 from webapp.core.runtime import runtime
-from webapp.models.model import Model
-from webapp.models.overlay import told_prices
 from webapp.providers.failure import failure_record, own_failure
-from webapp.providers.limits import rate_of
-from webapp.providers.line import Turn
-from webapp.providers.provider import Provider
-from webapp.providers.turns import CHAT_SECONDS, turns
-from webapp.upstream import AnswerStream, stream
-from webapp.upstream.brake import Brake, Stopped
+from webapp.upstream.brake import Stopped
 from webapp.upstream.failures import UpstreamError
-from webapp.upstream.messages import ChatRequest, Reply
-from webapp.upstream.target import Target
-from webapp.usage.event import OK, Call, call_to
-from webapp.usage.recorder import record
+from webapp.upstream.messages import Reply
 
 STORE_AGAIN_SECONDS = (0.5, 2.0, 8.0)
 
@@ -51,30 +41,22 @@ def write(run_id: int) -> None:
     live = live_answer(run_id)
     if live is None:
         return
-    call: Call | None = None
-    reply, status = Reply(), FAILED
+    told, status = Told(), FAILED
     failure: dict[str, Any] | None = own_failure("server_error")  # should this job itself break
     try:
-        provider, target, request, call = _load(run_id)
-        reply = _stream(provider, target, request, live, call.user_id)
-        status = _status(reply, live)
-        failure = failure_record(reply.error) if reply.error and status in (FAILED, INCOMPLETE) else None
+        answer_for(run_id, live, told)
+        status = _status(told.reply, live)
+        failure = failure_record(told.reply.error) if told.reply.error and status in (FAILED, INCOMPLETE) else None
+    except Stopped:
+        status, failure = (STOPPED if live.is_stopped else INTERRUPTED), None
     except UpstreamError as error:
         status, failure = (STOPPED, None) if live.is_stopped else (FAILED, failure_record(error))
-    except CryptoError as error:
-        failure = own_failure("auth_missing", str(error))
     finally:
+        reply = told.reply
         # A reply that came to its end has the call's own secrets taken out, also those that came in pieces.
         reply.text, reply.reasoning = reply.text or live.text, reply.reasoning or live.thought
-        duration_ms = (clock.monotonic() - live.began_at) * 1000
-        first_token_ms = (live.first_piece_at - live.began_at) * 1000 if live.first_piece_at else None
-        if call:
-            call.end(_outcome(status, failure), reply, latency_ms=duration_ms, first_token_ms=first_token_ms)
-            record(call)
-        figures = {"duration_ms": duration_ms, "first_token_ms": first_token_ms}
-        figures["cost_nano_usd"] = call.cost_nano_usd if call else None
         try:
-            _store(run_id, reply, status, failure, **figures)
+            _store(run_id, reply, status, failure, **_figures(told, live))
         finally:
             close_live(run_id)  # should even that fail, the lease runs out and the monitor ends the run
 
@@ -90,34 +72,17 @@ def save_live_texts(session: Session) -> None:
                 session.execute(update(Message).where(Message.id == message_id).values(text=text, reasoning=reasoning))
 
 
-def _stream(provider: Provider, target: Target, request: ChatRequest, live: LiveAnswer, user_id: int | None) -> Reply:
-    brake, closing = Brake(), runtime().background.is_closing
-    live.stop = brake.pull
-    if live.is_stopped or closing.is_set():
-        brake.pull()
-    try:
-        turn = _turn(provider, live, user_id, brake)
-    except Stopped:
-        return Reply()
-    with turn:
-        answer: AnswerStream = stream(target, request, brake)
-        for piece in answer:
-            live.add(piece.kind, piece.text)
-            if closing.is_set():
-                brake.pull()
-    return answer.reply
-
-
-def _turn(provider: Provider, live: LiveAnswer, user_id: int | None, brake: Brake) -> Turn:
-    """Wait until the provider may be asked; a person's programs are not before their chats."""
-    return turns.take(
-        provider.id,
-        rate_of(provider.limits),
-        ("chat", user_id),
-        brake,
-        patience_seconds=CHAT_SECONDS,
-        told=lambda place: live.stand_in_line(provider.name, place),
-    )
+def _figures(told: Told, live: LiveAnswer) -> dict[str, Any]:
+    figures: dict[str, Any] = {
+        "duration_ms": (clock.monotonic() - live.began_at) * 1000,
+        "first_token_ms": (live.first_piece_at - live.began_at) * 1000 if live.first_piece_at else None,
+        "cost_nano_usd": told.cost_nano_usd,
+        "attempts": told.trail.rows(),
+        "seams": told.seams or None,
+    }
+    if told.asked:
+        figures |= {"provider_name": told.asked.provider_name, "route": told.asked.option.route}
+    return figures
 
 
 def _status(reply: Reply, live: LiveAnswer) -> str:
@@ -128,26 +93,6 @@ def _status(reply: Reply, live: LiveAnswer) -> str:
     if runtime().background.is_closing.is_set():
         return INTERRUPTED
     return INCOMPLETE if live.text else FAILED
-
-
-def _outcome(status: str, failure: dict[str, Any] | None) -> str:
-    if status == FAILED and failure:
-        return str(failure["category"])
-    return OK if status == DONE else status
-
-
-def _load(run_id: int) -> tuple[Provider, Target, ChatRequest, Call]:
-    with reading() as session:
-        run = session.get_one(Run, run_id)
-        model = session.get(Model, run.model_pk) if run.model_pk else None
-        if model is None or model.provider.deleted_at is not None:
-            raise UpstreamError("model_not_found", "The model or its provider was deleted here.")
-        if not model.provider.is_enabled:
-            raise UpstreamError("permission", "The provider is switched off here.")
-        target = model.provider.target(session)
-        prices = told_prices(model)
-        call = call_to(model.provider, model.model_id, user_id=run.owner_id, source="chat", prices=prices)
-        return model.provider, target, request_of(session, run, model), call
 
 
 def _store(run_id: int, reply: Reply, status: str, failure: dict[str, Any] | None, **figures: Any) -> None:

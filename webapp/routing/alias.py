@@ -4,15 +4,13 @@ To everything else it is a model: a row of the hidden provider `alias`, so that 
 like any other. This table holds what stands behind it.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import JSON, ForeignKey, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.core.database import Record
 from webapp.models.model import Model
-
-AfterFirst = Literal["stop", "continue", "restart"]
 
 
 class AliasRecord(Record):

@@ -9,7 +9,7 @@ from webapp.core.errors import CryptoError
 from webapp.providers.line import OWN_LIMIT
 from webapp.routing.failover import policy_of
 from webapp.routing.health import Call, Health
-from webapp.routing.terms import Decision, Option
+from webapp.routing.terms import Alias, Decision, Option
 from webapp.upstream.brake import Brake
 from webapp.upstream.failures import UpstreamError
 
@@ -41,6 +41,7 @@ class Trail:
     """Who was asked for one answer, in order; the last one answered, if anybody did."""
 
     attempts: list[Attempt] = field(default_factory=list)
+    alias: Alias | None = None  # that was asked, by name or by a rule
 
     def rows(self) -> list[dict[str, Any]]:
         """Return it as JSON."""
@@ -69,6 +70,7 @@ def dispatch(
     again to the same target only when that refused to begin (429, 503, 529) and named a wait within the patience;
     with others left in the row, they are asked instead. Raises the last UpstreamError, and Stopped.
     """
+    trail.alias = decision.alias
     queue = list(decision.options)
     waits: dict[Option, int] = {}
     refused: UpstreamError | None = None

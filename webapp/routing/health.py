@@ -141,6 +141,11 @@ class Health:
                     condition.until = now + rest_seconds(error, condition.opened)
         return streak
 
+    def forget(self) -> None:
+        """Know nothing, as a process that starts."""
+        with self._lock:
+            self._conditions.clear()
+
     def reset(self, subject: Subject) -> None:
         """Forget that it failed: somebody mended it."""
         with self._changing([subject]) as conditions:

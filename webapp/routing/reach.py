@@ -51,7 +51,9 @@ def reach(option: Option) -> Reached:
         target = gateway.target(session)
     vendor = line.provider.vendor
     name = offered_name(gateway.models, vendor.litellm, line.provider.slug, line.model_id)
-    return Reached(replace(target, limits=line.locked.limits), name or line.model_id, line)
+    name = name or line.model_id
+    quirks = {name: line.locked.quirks.get(line.model_id, ())}
+    return Reached(replace(target, limits=line.locked.limits, quirks=quirks), name, line)
 
 
 def line_of(model_pk: int) -> Line:

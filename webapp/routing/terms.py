@@ -14,6 +14,7 @@ MOST_OPTIONS: Final = 8  # that are tried for one answer
 State = Literal["unknown", "good", "degraded", "trial", "resting", "down"]
 OUT: Final = frozenset({"resting", "down"})  # tried last, when nothing else is left
 WORST_FIRST: Final[tuple[State, ...]] = ("down", "resting", "trial", "degraded", "good", "unknown")
+AfterFirst = Literal["stop", "continue", "restart"]
 Strategy = Literal["ordered", "weighted", "cheapest", "fastest"]
 
 
@@ -54,6 +55,7 @@ class Alias:
     targets: tuple[tuple[Place, int], ...]
     strategy: Strategy = "ordered"
     is_sticky: bool = True
+    after_first: AfterFirst = "stop"  # when an answer breaks off in the middle
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,13 @@ def _alias(session: Session, record: AliasRecord, open_gateways: list[Gateway]) 
         for pk, weight in wanted.items()
         if pk in rows and _is_there(rows[pk]) and rows[pk].provider.dialect != ALIAS
     )
-    return Alias(record.model.model_id, targets, record.strategy, record.is_sticky)  # type: ignore[arg-type]
+    return Alias(
+        record.model.model_id,
+        targets,
+        record.strategy,  # type: ignore[arg-type]
+        record.is_sticky,
+        record.after_first,  # type: ignore[arg-type]
+    )
 
 
 def _is_there(model: Model) -> bool:
