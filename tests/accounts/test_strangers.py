@@ -32,7 +32,7 @@ def things(app: Flask, owner: Person, add_provider: Callable[..., int]) -> Thing
     with app.app_context(), writing() as session:
         assert owner.user_id
         model = Model(provider_id=provider_id, model_id="mine", id_hash=id_hash("mine"), search_text="mine")
-        check = Check(provider_id=provider_id, user_id=owner.user_id, name="Mine", status=GOOD)
+        check = Check(provider_id=provider_id, user_id=owner.user_id, name="Mine", status=GOOD, batch="of-the-owner")
         draft = Check(provider_id=None, user_id=owner.user_id, name="Draft", status=GOOD)
         talk = Conversation(owner_id=owner.user_id, title="Secret plans")
         session.add_all([model, check, draft, talk])
@@ -64,6 +64,7 @@ def things(app: Flask, owner: Person, add_provider: Callable[..., int]) -> Thing
             "model_pk": str(model.id),
             "model": "mine",
             "check_id": str(check.id),
+            "batch_id": "of-the-owner",
             "draft_id": str(draft.id),
             "conversation_id": talk.id,
             "run_id": str(run.id),
@@ -119,6 +120,8 @@ def test_the_owner_finds_them(owner: Person, things: Things) -> None:
     addresses = ("/providers/{provider_id}", "/chat/{conversation_id}", "/providers/checks/{check_id}")
     for address in addresses:
         assert owner.get(address.format(**things)).status_code == 200
+    progress = "/providers/batches/{batch_id}".format(**things)
+    assert owner.get(progress, headers={"HX-Request": "true"}).status_code == 200
 
 
 @pytest.mark.parametrize(
