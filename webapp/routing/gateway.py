@@ -14,11 +14,13 @@ from webapp.core.errors import NotFoundError
 from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
 from webapp.providers.private_address import is_open
+from webapp.providers.provider import Provider
 from webapp.routing.terms import AUTOMATIC, DIRECT
 from webapp.upstream.addresses import host_port, origin
 from webapp.upstream.target import Target
 
 REMOTE: Final = "remote"  # the other kind is EMBEDDED
+OTHERWISE: Final = frozenset({"gemini"})  # LiteLLM's own way to them is not by the address that we know
 WORDS: Final = (DIRECT, AUTOMATIC)  # that stand where a gateway's name stands
 
 
@@ -98,6 +100,12 @@ def offered_name(offered: Mapping[str, str] | list[str], prefix: str, slug: str,
             return name
     wildcards = (f"{word}/*" for word in (prefix, slug) if word)
     return next((f"{wildcard[:-1]}{model_id}" for wildcard in wildcards if wildcard in names), None)
+
+
+def litellm_word(provider: Provider) -> str:
+    """Return what the embedded LiteLLM calls a provider: its own word for it, else that of its protocol."""
+    word = provider.vendor.litellm
+    return word if word and word not in OTHERWISE and provider.dialect == "openai" else provider.dialect
 
 
 def _existing() -> Select[Gateway]:

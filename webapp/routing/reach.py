@@ -13,7 +13,7 @@ from webapp.models.model import Model
 from webapp.models.overlay import told_prices
 from webapp.models.parameters import Layer, layers_of
 from webapp.providers.provider import Provider
-from webapp.routing.gateway import Gateway, offered_name
+from webapp.routing.gateway import Gateway, litellm_word, offered_name
 from webapp.routing.terms import DIRECT, EMBEDDED, Option
 from webapp.upstream.target import Target
 
@@ -44,7 +44,8 @@ def reach(option: Option) -> Reached:
     if option.route == DIRECT:
         return Reached(line.provider.unlocked(line.locked, option.key.id), line.model_id, line)
     if option.route == EMBEDDED:
-        target = replace(line.provider.unlocked(line.locked, option.key.id), dialect=EMBEDDED)
+        unlocked = line.provider.unlocked(line.locked, option.key.id)
+        target = replace(unlocked, dialect="openai", litellm=litellm_word(line.provider))
         return Reached(target, line.model_id, line)
     gateway: Gateway = memory.get(("gateway", option.route), lambda: _gateway(option.route))
     with reading() as session:

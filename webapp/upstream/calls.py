@@ -93,6 +93,10 @@ def ask(target: Target, request: ChatRequest, brake: Brake) -> tuple[Reply, Evid
     dialect = DIALECTS[target.dialect]
 
     def fetch(request: ChatRequest) -> tuple[Sent, bytes]:
+        if target.litellm:
+            from webapp.upstream.embedded import Translated  # on first use: it is big
+
+            return Translated(target, request, brake, is_stream=False).whole()
         return _fetch(target, dialect.chat_call(target, request, False), brake, "chat")
 
     (sent, body), repaired = mended(dialect.worded(request), target, dialect.ADDED, fetch)

@@ -10,7 +10,7 @@ from webapp.upstream.brake import Brake, Fault, Stopped
 from webapp.upstream.calls import error_of, is_demo, opened, scrub, with_evidence
 from webapp.upstream.dialects import DIALECTS, AnswerDecoder
 from webapp.upstream.dialects.demo import DemoAnswer
-from webapp.upstream.failures import Exchange
+from webapp.upstream.failures import Exchange, UpstreamError
 from webapp.upstream.incoming import Incoming
 from webapp.upstream.messages import ChatRequest, Piece, Reply
 from webapp.upstream.redact import forms, remove
@@ -41,7 +41,7 @@ class AnswerStream(Protocol):
     def __iter__(self) -> Iterator[Piece]: ...
 
     def detach(self) -> Incoming | None:
-        """Give the rest of an opened answer to a reader that does not wait, instead of iterating; None for the demo.
+        """Give the rest of an opened answer to a reader that does not wait, instead of iterating; None: iterate.
 
         Who takes it calls `seal` when it is over.
         """
@@ -59,7 +59,9 @@ class AnswerStream(Protocol):
 def stream(target: Target, request: ChatRequest, brake: Brake | None = None) -> AnswerStream:
     """Return the answer as a stream that has not begun. With a `brake` somebody else may end it, too."""
     brake = brake or Brake()
-    return _DemoStream(request, brake) if is_demo(target) else _WireStream(target, request, brake)
+    if is_demo(target):
+        return _DemoStream(request, brake)
+    return (_TranslatedStream if target.litellm else _WireStream)(target, request, brake)
 
 
 class _WireStream:
@@ -130,6 +132,9 @@ class _WireStream:
         call = DIALECTS[self._target.dialect].chat_call(self._target, request, True)
         return opened(self._target, call, self._brake, limits.total_seconds, limits.stream_bytes, "chat")
 
+    def _read(self, answer: Answer) -> bytes:
+        return answer.read()
+
     def _pieces(self, answer: Answer) -> Iterator[Piece]:
         decoder, limits = self._decoder, self._target.limits
         progress = -1
@@ -142,13 +147,15 @@ class _WireStream:
                 if decoder.finished and not is_in_grace:
                     is_in_grace = True
                     answer.limit("grace", limits.grace_seconds)
-                data = answer.read()
+                data = self._read(answer)
                 if len(self._kept) < KEPT_BYTES:
                     self._kept += data
                 yield from decoder.feed(data) if data else decoder.close()
             self._is_clean = True
         except Stopped:
             yield from decoder.stop()
+        except UpstreamError as error:
+            yield from decoder.fail(error)
         except Fault as fault:
             is_grace = isinstance(fault, Overdue) and fault.clock == "grace"
             yield from decoder.grace_over() if is_grace else decoder.fail(error_of(fault, self._target))
@@ -167,6 +174,22 @@ class _WireStream:
         scrub(self._final, sent.head.secrets)
         if self._final.error:
             with_evidence(self._final.error, sent, self._kept)
+
+
+class _TranslatedStream(_WireStream):
+    """Through the LiteLLM in this process: the call is as any other, its answer is read in LiteLLM's translation."""
+
+    def detach(self) -> Incoming | None:
+        return None
+
+    def _send(self, request: ChatRequest) -> Sent:
+        from webapp.upstream.embedded import Translated  # on first use: it is big
+
+        self._translated = Translated(self._target, request, self._brake, is_stream=True)
+        return self._translated.sent
+
+    def _read(self, answer: Answer) -> bytes:
+        return self._translated.read()
 
 
 class _DemoStream:

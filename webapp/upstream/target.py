@@ -41,6 +41,7 @@ class Target:
     headers, already validated. `allow_private` says that an admin has confirmed this very host and port.
     `vendor` is a word of vendors.toml; it selects data (code tables, hints), never a branch of the code path.
     `in_container` says that "localhost" is a container, not the machine that people think of.
+    `litellm` is LiteLLM's word for the provider when the call goes through the one in this process (embedded.py).
     `quirks` says, by model id, how every request is mended before it goes: words of upstream/repair.py.
     """
 
@@ -55,4 +56,5 @@ class Target:
     vendor: str = "custom"
     in_container: bool = False
     limits: Limits = field(default_factory=Limits)
+    litellm: str = ""
     quirks: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
