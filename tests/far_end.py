@@ -47,7 +47,13 @@ class FarEnd:
     """Context manager around the server. With a `key`, calls without it are refused; `pace` is seconds a chunk."""
 
     def __init__(
-        self, *, key: str | None = None, text: str = TEXT, pace: float = 0.0, tls: ssl.SSLContext | None = None
+        self,
+        *,
+        key: str | None = None,
+        text: str = TEXT,
+        pace: float = 0.0,
+        tls: ssl.SSLContext | None = None,
+        port: int = 0,
     ):
         self.key, self.text, self.pace = key, text, pace
         self.refusal = "401"  # the script that plays for another key
@@ -57,7 +63,7 @@ class FarEnd:
         self.closing, self.connections = threading.Event(), 0
         self._changed = threading.Condition()
         self._sockets: set[socket.socket] = set()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _Server(("127.0.0.1", port), _Handler)
         self._server.far_end, self._server.tls = self, tls
         self.port = int(self._server.server_address[1])
         self.root = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"

@@ -12,7 +12,7 @@ from webapp.chat.settings_routes import chat_settings
 from webapp.chat.use_routes import uses
 from webapp.core.database import take_turns, writing
 from webapp.core.runtime import runtime
-from webapp.models import capability_checks, preview
+from webapp.models import capability_checks, discovery, preview
 from webapp.models.api import models_api
 from webapp.models.capability_check import CapabilityCheck
 from webapp.models.listed import store_list
@@ -35,8 +35,10 @@ from webapp.providers.bulk_routes import bulk
 from webapp.providers.check_routes import checks
 from webapp.providers.credential import check_key_ring
 from webapp.providers.routes import providers
-from webapp.routing.health import health
+from webapp.routing.probing import note_list, note_rung
+from webapp.routing.states import states
 from webapp.settings.routes import settings
+from webapp.upstream import Rung
 from webapp.upstream.transport import forbid_listener
 from webapp.usage.probes import record_asked, record_rung
 from webapp.usage.routes import usage
@@ -54,11 +56,13 @@ def install_features(app: Flask) -> None:
         take_turns(session.connection())
         check_key_ring(session, parts.key_ring)
         seed_providers(session)
+        states.begin(session)
     adding.seed_models = seed_models
     connection_checks.keep_models = store_list
     parameters_api.check_layer = checked_layer
     connection_checks.as_called = as_called
-    connection_checks.record_rung = record_rung
+    connection_checks.record_rung = _take_in_rung
+    discovery.note_list = note_list
     connection_checks.counted_too = (CapabilityCheck,)
     capability_checks.record_asked = record_asked
     preview.needs_of = conversation_needs
@@ -86,3 +90,8 @@ def install_features(app: Flask) -> None:
         app.register_blueprint(blueprint)
         csrf.exempt(blueprint)  # the guard asks for the token of a browser, not of a program
     csrf.exempt(v1)  # takes tokens only, never a browser's cookie
+
+
+def _take_in_rung(check_id: int, rung: Rung) -> None:
+    record_rung(check_id, rung)
+    note_rung(check_id, rung)

@@ -22,6 +22,8 @@ from webapp.providers.check import RUNNING as CHECK_RUNNING
 from webapp.providers.provider import UNDO_TIME, Provider
 from webapp.providers.turns import turns
 from webapp.routing.history import prune_health
+from webapp.routing.probing import Prober
+from webapp.routing.states import states
 from webapp.usage.recorder import prune_usage, write_waiting
 
 BEAT_SECONDS = 1.0
@@ -37,7 +39,7 @@ def watch() -> None:
     closing = runtime().background.is_closing
     with writing() as session:
         end_runs_of_the_dead(session)
-    beats, lists = 0, DueLists()
+    beats, lists, prober = 0, DueLists(), Prober()
     while not closing.wait(BEAT_SECONDS):
         beats += 1
         try:
@@ -46,7 +48,9 @@ def watch() -> None:
                 if beats % SWEEP_EVERY == 1:
                     sweep(session)
             write_waiting()
+            states.exchange()
             lists.read_next()
+            prober.probe_next()
         except Exception:
             log.exception("The monitor's round failed")
     hang_up_all()
@@ -75,6 +79,7 @@ def sweep(session: Session) -> None:
     prune_usage(session)
     prune_drifts(session)
     prune_health(session)
+    states.look_over(session)
 
 
 def end_runs_of_the_dead(session: Session) -> None:

@@ -99,13 +99,18 @@ def _create_health() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("subject_id", sa.Integer(), nullable=False),
         sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("provider_id", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("category", sa.Text(), nullable=False),
         sa.Column("streak", sa.Integer(), nullable=False),
         sa.Column("opened", sa.Integer(), nullable=False),
         sa.Column("until", UtcTime(), nullable=True),
+        sa.Column("since", UtcTime(), nullable=False),
         sa.Column("changed_at", UtcTime(), nullable=False),
         sa.Column("boot_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["providers.id"], name="fk_health_states_provider_id", ondelete="CASCADE"
+        ),
         sa.PrimaryKeyConstraint("kind", "subject_id", "route", name="pk_health_states"),
     )
     op.create_index("ix_health_states_changed_at", "health_states", ["changed_at"])
@@ -118,6 +123,7 @@ def _create_health() -> None:
         sa.Column("route", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("category", sa.Text(), nullable=False),
+        sa.Column("rest_seconds", sa.Double(), nullable=True),
         sa.Column("at", UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(
             ["provider_id"], ["providers.id"], name="fk_health_changes_provider_id", ondelete="CASCADE"

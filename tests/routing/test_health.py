@@ -113,16 +113,16 @@ def test_slow_answers_are_degraded_and_quick_ones_good_again(health: Health) -> 
 
 
 def test_every_change_is_told_once(health: Health, time: Time) -> None:
-    told: list[tuple[Subject, State, State, str]] = []
-    health.told = lambda *change: told.append(change)
+    told: list[tuple[int, Subject, State, State, str]] = []
+    health.told = lambda one: told.append((one.provider_id, one.subject, one.was, one.state, one.category))
     fail(health, "server_error", 3)
     fail(health, "server_error")
     health.note_good(CALL, 10)
     model: Subject = ("model", 10, "direct")
-    assert [change for change in told if change[0] == model] == [
-        (model, "unknown", "degraded", "server_error"),
-        (model, "degraded", "down", "server_error"),
-        (model, "down", "degraded", ""),
+    assert [change for change in told if change[1] == model] == [
+        (1, model, "unknown", "degraded", "server_error"),
+        (1, model, "degraded", "down", "server_error"),
+        (1, model, "down", "degraded", ""),
     ]
 
 

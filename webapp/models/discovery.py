@@ -24,6 +24,9 @@ from webapp.upstream.failures import UpstreamError
 READERS: Final = 4  # lists that are read at once, unless people ask for single ones
 LOOK_EVERY_SECONDS = 0.15
 
+# Of `webapp.routing`: whether a provider could be reached.
+note_list: Callable[[int, UpstreamError | None], None] | None = None
+
 
 class DueLists:
     """Reads the lists that are due, a few at once. A process has one, which its monitor asks every second."""
@@ -108,12 +111,19 @@ def refresh(provider_id: int) -> None:
         if not is_unchanged:
             store_list(provider_id, found)
         failure = None
+        _tell(provider_id, None)
     except UpstreamError as error:
         failure = failure_record(error)
+        _tell(provider_id, error)
     except CryptoError as error:
         failure = own_failure("auth_missing", str(error))
     finally:
         _end(provider_id, failure, is_unchanged)
+
+
+def _tell(provider_id: int, error: UpstreamError | None) -> None:
+    if note_list:
+        note_list(provider_id, error)
 
 
 def _take_turn(session: Session, provider: Provider) -> bool:

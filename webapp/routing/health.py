@@ -3,17 +3,19 @@
 It lives in this process, for every call asks it; `states.py` keeps it in the database and brings in what others saw.
 """
 
+import copy
 import threading
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Final, Literal
 
 from webapp.core import clock
 from webapp.routing.failover import policy_of, rest_seconds
-from webapp.routing.terms import DIRECT, State, worst
+from webapp.routing.terms import DIRECT, OUT, State, worst
 from webapp.upstream.failures import UpstreamError
 
 RECENT: Final = 50  # calls that a speed is taken from
@@ -22,13 +24,19 @@ FEWEST: Final = 5  # calls that make a percentile
 TRIAL_SECONDS: Final = 20.0  # that the one trial of a circuit half open may take
 DEGRADED_SECONDS: Final = 300.0  # that a single failure is remembered
 
+# Failures to reach an address at all: only of these does a list that could be read, or not, say anything.
+REACH: Final = frozenset({"network_refused", "network_dns", "network_timeout", "network_tls", "blocked_address"})
+
 Subject = tuple[Literal["provider", "model", "key"], int, str]  # kind, id, route (empty for a key)
 
 
 @dataclass(slots=True)
 class Condition:
-    """One subject. Moments are of the monotonic clock; `streak` counts failures in a row, `opened` rests in a row."""
+    """One subject. `streak` counts failures in a row, `opened` rests in a row. Floats are of the monotonic clock."""
 
+    provider_id: int = 0
+    since: datetime | None = None  # it is in this state; trials that failed do not count
+    changed_at: datetime | None = None
     streak: int = 0
     opened: int = 0
     is_resting: bool = False  # out because it asked for it, not because it failed
@@ -37,6 +45,11 @@ class Condition:
     failed_at: float | None = None
     good_at: float | None = None
     first_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
+
+    @property
+    def heard_at(self) -> float | None:
+        """When it last said anything."""
+        return max((at for at in (self.good_at, self.failed_at) if at is not None), default=None)
 
     def state(self, now: float, slow_ms: float) -> State:
         """Return how it is doing. When a rest is over it is on trial until the first call ended."""
@@ -49,6 +62,27 @@ class Condition:
         if len(self.first_ms) >= FEWEST and sorted(self.first_ms)[int(len(self.first_ms) * 0.95)] > slow_ms:
             return "degraded"
         return "unknown" if self.good_at is None else "good"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A state that became another one, or a rest that began anew; `until` is its end."""
+
+    provider_id: int
+    subject: Subject
+    was: State
+    state: State
+    category: str
+    streak: int
+    opened: int
+    until: datetime | None
+    since: datetime
+    at: datetime
+
+    @property
+    def is_news(self) -> bool:
+        """Whether history should tell of it: a trial that failed is none."""
+        return not (self.was == "trial" and self.state in OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +105,10 @@ class Health:
     """The conditions of everything that was asked of late. `choose.Conditions` is a part of it."""
 
     def __init__(self) -> None:
-        self._conditions: dict[Hashable, Condition] = {}
+        self._conditions: dict[Subject, Condition] = {}
         self._lock = threading.Lock()
         self.slow_ms: dict[int, float] = {}  # provider -> its own threshold
-        self.told: Callable[[Subject, State, State, str], None] | None = None  # of every change: from, to, category
+        self.told: Callable[[Change], None] | None = None
 
     def state(self, provider_id: int, model_pk: int, route: str) -> State:
         """Return the worse of the provider's and the model's state on this route."""
@@ -113,13 +147,21 @@ class Health:
 
     def note_good(self, call: Call, first_token_ms: float | None) -> None:
         """An answer came: everybody in it works."""
-        with self._changing(call.subjects) as conditions:
+        with self._changing(call.provider_id, call.subjects) as conditions:
             for condition in conditions:
                 condition.streak = condition.opened = 0
                 condition.category, condition.good_at = "", clock.monotonic()
                 condition.is_resting = False
                 if first_token_ms is not None:
                     condition.first_ms.append(first_token_ms)
+
+    def note_reached(self, provider_id: int) -> None:
+        """It gave its list of models: it is there. Of answers, keys and rests that it asked for this says nothing."""
+        with self._changing(provider_id, [("provider", provider_id, DIRECT)]) as (condition,):
+            condition.good_at = clock.monotonic()
+            if condition.category in REACH:
+                condition.streak = condition.opened = 0
+                condition.category = ""
 
     def note_failure(self, call: Call, error: UpstreamError) -> int:
         """A call failed: count it for who is to blame. Return how often in a row it happened to them."""
@@ -130,7 +172,7 @@ class Health:
         if policy.scope == "key" and not blamed:
             blamed = [("provider", call.provider_id, call.route)]  # the environment's key, or none at all
         streak = 0
-        with self._changing(blamed) as conditions:
+        with self._changing(call.provider_id, blamed) as conditions:
             now = clock.monotonic()
             for condition in conditions:
                 condition.streak = streak = condition.streak + 1
@@ -148,22 +190,74 @@ class Health:
 
     def reset(self, subject: Subject) -> None:
         """Forget that it failed: somebody mended it."""
-        with self._changing([subject]) as conditions:
+        known = self._conditions.get(subject)
+        with self._changing(known.provider_id if known else 0, [subject]) as conditions:
             for condition in conditions:
                 condition.streak = condition.opened = 0
                 condition.failed_at, condition.category = None, ""
 
+    def adopt(self, seen: Change) -> None:
+        """Take over what another process saw, unless this one saw something later."""
+        with self._lock:
+            known = self._conditions.setdefault(seen.subject, Condition())
+            if known.changed_at and known.changed_at >= seen.at:
+                return
+            now, age = clock.monotonic(), (clock.now() - seen.at).total_seconds()
+            known.provider_id, known.since, known.changed_at = seen.provider_id, seen.since, seen.at
+            known.streak, known.opened, known.category = seen.streak, seen.opened, seen.category
+            known.is_resting = seen.state == "resting"
+            known.until = now + (seen.until - clock.now()).total_seconds() if seen.until else 0.0
+            if seen.state == "good":
+                known.good_at, known.failed_at = now - age, None
+            elif seen.state != "unknown":
+                known.failed_at = now - age
+
+    def of_provider(self, provider_id: int) -> dict[Subject, Condition]:
+        """Return copies of the conditions of a provider, its models and its keys."""
+        with self._lock:
+            mine = [pair for pair in self._conditions.items() if pair[1].provider_id == provider_id]
+            return {subject: copy.copy(condition) for subject, condition in mine}
+
+    def keep_only(self, provider_ids: set[int]) -> None:
+        """Forget everybody who belongs to another provider."""
+        with self._lock:
+            kept = [pair for pair in self._conditions.items() if pair[1].provider_id in provider_ids]
+            self._conditions = dict(kept)
+
     @contextmanager
-    def _changing(self, subjects: list[Subject]) -> Iterator[list[Condition]]:
+    def _changing(self, provider_id: int, subjects: list[Subject]) -> Iterator[list[Condition]]:
         """Give conditions to be changed, and tell of every state that became another one."""
         with self._lock:
-            before = [self.state_of(subject) for subject in subjects]
+            before = [self.state_of(subject, provider_id) for subject in subjects]
             conditions = [self._conditions.setdefault(subject, Condition()) for subject in subjects]
             yield conditions
-            after = [self.state_of(subject) for subject in subjects]
-        for subject, was, now, condition in zip(subjects, before, after, conditions, strict=True):
-            if was != now and self.told:
-                self.told(subject, was, now, condition.category)
+            changes = []
+            for subject, was, condition in zip(subjects, before, conditions, strict=True):
+                condition.provider_id = provider_id
+                if (state := self.state_of(subject, provider_id)) != was:
+                    changes.append(_changed(subject, was, state, condition))
+        for change in changes:
+            if self.told:
+                self.told(change)
+
+
+def _changed(subject: Subject, was: State, state: State, condition: Condition) -> Change:
+    at = clock.now()
+    if condition.since is None or not (was == "trial" and state in OUT):
+        condition.since = at
+    condition.changed_at = at
+    return Change(
+        provider_id=condition.provider_id,
+        subject=subject,
+        was=was,
+        state=state,
+        category=condition.category,
+        streak=condition.streak,
+        opened=condition.opened,
+        until=at + timedelta(seconds=condition.until - clock.monotonic()) if condition.opened else None,
+        since=condition.since,
+        at=at,
+    )
 
 
 health = Health()  # of this process's calls; it has a lock of its own

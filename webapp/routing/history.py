@@ -1,4 +1,4 @@
-"""What `health.py` knows, kept for pages and other processes: states that are not the usual one, and every change."""
+"""What `health.py` knows, kept for pages and other processes: the state of everything that was asked, every change."""
 
 from datetime import datetime, timedelta
 
@@ -19,11 +19,13 @@ class HealthState(Record):
     kind: Mapped[str] = mapped_column(Text, primary_key=True)
     subject_id: Mapped[int] = mapped_column(primary_key=True)
     route: Mapped[str] = mapped_column(Text, primary_key=True)
+    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id", ondelete="CASCADE"))
     state: Mapped[str] = mapped_column(Text)
     category: Mapped[str] = mapped_column(Text, default="")
     streak: Mapped[int] = mapped_column(default=0)
     opened: Mapped[int] = mapped_column(default=0)
     until: Mapped[datetime | None] = mapped_column(UtcTime)
+    since: Mapped[datetime] = mapped_column(UtcTime)  # in this state, whatever trials failed meanwhile
     changed_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     boot_id: Mapped[str] = mapped_column(Text)
 
@@ -41,9 +43,12 @@ class HealthChange(Record):
     route: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)
     category: Mapped[str] = mapped_column(Text)
+    rest_seconds: Mapped[float | None]
     at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 def prune_health(session: Session) -> None:
     """Forget what is long over."""
-    session.execute(delete(HealthChange).where(HealthChange.at < clock.now() - KEPT))
+    oldest = clock.now() - KEPT
+    session.execute(delete(HealthChange).where(HealthChange.at < oldest))
+    session.execute(delete(HealthState).where(HealthState.changed_at < oldest))
