@@ -66,7 +66,6 @@ def install_features(app: Flask) -> None:
     connection_checks.counted_too = (CapabilityCheck,)
     capability_checks.record_asked = record_asked
     preview.needs_of = conversation_needs
-    health.forget()
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
