@@ -24,6 +24,7 @@ from webapp.models.picker_routes import picker
 from webapp.models.preset_api import presets_api
 from webapp.models.preset_routes import presets
 from webapp.models.routes import models
+from webapp.models.search_api import search_api
 from webapp.models.section_routes import provider_models
 from webapp.models.seed import seed_models, seed_providers
 from webapp.openai_api.routes import v1
@@ -85,7 +86,7 @@ def install_features(app: Flask) -> None:
     )
     for blueprint in (liveness, *pages, presets, usage, chat, uses, chat_settings, runs, v1):
         app.register_blueprint(blueprint)
-    for blueprint in (api, models_api, presets_api, openapi):
+    for blueprint in (api, models_api, search_api, presets_api, openapi):
         app.register_blueprint(blueprint)
         csrf.exempt(blueprint)  # the guard asks for the token of a browser, not of a program
     csrf.exempt(v1)  # takes tokens only, never a browser's cookie

@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
 from tests import far_end_lists
+from tests.conftest import Person
 from tests.far_end import FarEnd
 from tests.models.test_api import at
 from tests.program import Program
+from webapp.core import clock
+from webapp.core.database import writing
+from webapp.models.mark import set_favourite
+from webapp.models.model import DISCOVERED, Model, id_hash
 from webapp.providers.schedule import COOL_DOWN
 
 Add = Callable[..., int]
@@ -121,9 +127,55 @@ def test_models_are_searched_by_words_capability_and_provider_page_by_page(manag
     assert found("q=mo+hinh") == everything[1:]
 
 
+def test_models_are_filtered_as_on_the_page_of_all_models(
+    app: Flask, people: dict[str, Person], manager: Program, add_provider: Add
+) -> None:
+    provider = add_provider("http://127.0.0.1:9/v1", name="Hall")
+    models: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "both": {"capabilities": {"vision": True, "tools": True}, "price": {"input": 2.5}},
+        "eyes": {"capabilities": {"vision": True, "tools": False}, "price": {"input": 0}},
+        "off": {"enabled": False},
+    }
+    for name, more in models.items():
+        manager.post(at(provider), {"model_id": name, **more})
+    with app.app_context(), writing() as session:
+        rows = {row.model_id: row for row in session.scalars(select(Model).filter_by(provider_id=provider))}
+        user_id = people["admin"].user_id
+        assert user_id
+        set_favourite(session, user_id, rows["both"].id, True)
+        rows["eyes"].source = DISCOVERED
+        for name, is_on in (("was", True), ("was-off", False)):
+            gone = Model(provider_id=provider, model_id=name, id_hash=id_hash(name), search_text=name)
+            gone.is_enabled, gone.vanished_at = is_on, clock.now()
+            session.add(gone)
+
+    def found(query: str) -> list[str]:
+        groups = manager.get(f"/api/models?provider={provider}&{query}").json["providers"]
+        return [row["model_id"] for group in groups for row in group["models"]]
+
+    assert sorted(found("")) == ["both", "eyes", "plain"]
+    assert sorted(found("capability=vision")) == ["both", "eyes"]
+    assert found("capability=vision&capability=tools") == ["both"]
+    assert found("hidden=true") == ["off"]
+    assert sorted(found("hidden=false&gone=false")) == ["both", "eyes", "plain"]
+    assert sorted(found("gone=true")) == ["was", "was-off"]
+    assert found("custom=false") == ["eyes"]
+    assert sorted(found("custom=true")) == ["both", "plain"]
+    assert found("favourite=true") == ["both"]
+    assert sorted(found("favourite=false")) == ["eyes", "plain"]
+    assert sorted(found("max_price=2.5")) == ["both", "eyes"]
+    assert found("max_price=2.49&capability=vision") == ["eyes"]
+    assert found("max_price=0") == ["eyes"]
+
+
 @pytest.mark.parametrize(
     "query",
-    ["limit=0", "limit=501", "limit=x", "offset=-1", "capability=flight", "provider=x", "q=%00", "q=" + "x" * 201],
+    [
+        *("limit=0", "limit=501", "limit=x", "offset=-1", "provider=x", "q=%00", "q=" + "x" * 201),
+        *("capability=flight", "capability=vision&capability=flight", "hidden=1", "gone=", "favourite=maybe"),
+        *("max_price=-0.01", "max_price=cheap", "max_price=nan", "max_price=1e999"),
+    ],
 )
 def test_a_search_that_cannot_be_is_refused_by_field(manager: Program, query: str) -> None:
     refused = manager.get(f"/api/models?{query}")

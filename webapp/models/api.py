@@ -1,4 +1,4 @@
-"""Models as JSON for programs: a provider's list, what people say of its models, discovery, search and tests."""
+"""Models as JSON for programs: a provider's list, what people say of its models, discovery and tests."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,17 +20,14 @@ from webapp.models.model import Model, add_model, find_model_of, load_facts, mod
 from webapp.models.model import delete_model as remove_model
 from webapp.models.overlay import override
 from webapp.models.parameter_forms import checked_layer
-from webapp.models.picker import PAGE, Filters, search_models
 from webapp.models.shapes_api import (
     CheckShape,
     CheckWanted,
     Discovery,
     DiscoveryWanted,
-    Found,
     ModelChanges,
     ModelShape,
     NewModel,
-    Search,
     TestWanted,
     check_shape,
     listed_shape,
@@ -46,41 +43,11 @@ from webapp.providers.shapes_api import ProviderDraft, Verification, explained, 
 from webapp.upstream import list_models as read_list
 from webapp.upstream.failures import UpstreamError
 from webapp.upstream.messages import ModelList
-from webapp.web.asked import InvalidInputError, checked, read_body, read_object, read_query
+from webapp.web.asked import InvalidInputError, checked, read_body, read_object
 from webapp.web.openapi import documented
 from webapp.web.places import waiting
 
 models_api = Blueprint("models_api", __name__, url_prefix="/api")
-
-
-@models_api.get("/models")
-@documented({200: Found}, query=Search, refusals=(404,))
-def list_models() -> Response:
-    """Search the models of the providers that are switched on."""
-    asked = read_query(Search)
-    capability = asked.get("capability")
-    filters = Filters(None, asked.get("provider"), frozenset([capability] if capability else []))
-    if filters.provider_id:
-        find_provider(db.session, g.user, filters.provider_id)
-    choice = search_models(
-        db.session, g.user, asked.get("q", ""), asked.get("offset", 0), asked.get("limit", PAGE), filters
-    )
-    load_facts(db.session, Model.id.in_([row.id for _, rows in choice.groups for row in rows]))
-    found: Found = {
-        "providers": [
-            {
-                "id": standing.provider.id,
-                "slug": standing.provider.slug,
-                "name": standing.provider.name,
-                "models": [model_shape(row, standing.provider) for row in rows],
-            }
-            for standing, rows in choice.groups
-        ],
-        "total": choice.total,
-        "offset": choice.offset,
-        "next_offset": choice.next_offset,
-    }
-    return jsonify(found)
 
 
 @models_api.get("/providers/<int:provider_id>/models")

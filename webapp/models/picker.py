@@ -1,7 +1,7 @@
 """What the picker shows as somebody types: favourites, recents, and the models of each provider, page by page."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, groupby
 from typing import Final
 
@@ -14,6 +14,7 @@ from webapp.models.mark import Mark
 from webapp.models.matching import closeness, matching
 from webapp.models.model import Model
 from webapp.models.standing import Standing, standings_of
+from webapp.models.table import OFFERED, holds, shown
 from webapp.upstream.messages import CAPABILITIES
 
 PAGE = 50
@@ -25,11 +26,17 @@ FILTERS: Final = (*CAPABILITIES, CHEAP, LOCAL, HEALTHY)
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What must hold beside the words: names of FILTERS. Without a kind a model may be of any."""
+    """What must hold beside the words: `must` are names of FILTERS, `only` says of names of ONLY whether they hold.
+
+    Without a kind a model may be of any. `most_price` is in US dollars for a million tokens of input.
+    """
 
     kind: str | None = "chat"
     provider_id: int | None = None
     must: frozenset[str] = frozenset()
+    show: str = OFFERED
+    only: Mapping[str, bool] = field(default_factory=dict)
+    most_price: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ def search_models(
     """
     filters = filters or Filters()
     standings = _standings(session, user, filters)
-    found = _found(query, filters, standings)
+    found = _found(query, user, filters, standings)
     rank = closeness(query)
     groups = session.execute(
         select(Model.provider_id, func.count(), func.min(rank)).where(found).group_by(Model.provider_id)
@@ -99,7 +106,7 @@ def kept_models(session: Session, user: User, filters: Filters, known: Mapping[i
     `known` is how the providers stand that they let through, if that was looked up already.
     """
     standings = known or _standings(session, user, filters)
-    mine = select(Model).join(Mark).where(Mark.user_id == user.id, _found("", filters, standings))
+    mine = select(Model).join(Mark).where(Mark.user_id == user.id, _found("", user, filters, standings))
     stars = mine.where(Mark.is_favourite).order_by(Model.search_text).limit(MOST_STARS)
     used = mine.where(~Mark.is_favourite, Mark.used_at.is_not(None)).order_by(Mark.used_at.desc()).limit(RECENT)
     found = [[(standings[row.provider_id], row) for row in session.scalars(rows)] for rows in (stars, used)]
@@ -123,19 +130,20 @@ def _standings(session: Session, user: User, filters: Filters) -> dict[int, Stan
     return found
 
 
-def _found(query: str, filters: Filters, standings: Mapping[int, Standing]) -> ColumnElement[bool]:
+def _found(query: str, user: User, filters: Filters, standings: Mapping[int, Standing]) -> ColumnElement[bool]:
     conditions = [
         Model.provider_id.in_(standings),
-        Model.is_enabled,
-        Model.vanished_at.is_(None),
+        shown(filters.show),
         matching(query, [row.provider for row in standings.values()]),
     ]
     if filters.kind:
         conditions.append(Model.kind == filters.kind)
     if CHEAP in filters.must:
         conditions.append(Model.input_price < CHEAP_BELOW)
-    wanted = [Model.capabilities[name].as_boolean() for name in CAPABILITIES if name in filters.must]
-    return and_(*conditions, *wanted)
+    if filters.most_price is not None:
+        conditions.append(Model.input_price <= filters.most_price)
+    only = {**dict.fromkeys((name for name in CAPABILITIES if name in filters.must), True), **filters.only}
+    return and_(*conditions, *(holds(name, user) if is_so else ~holds(name, user) for name, is_so in only.items()))
 
 
 def _place(standing: Standing, best: int) -> tuple[object, ...]:

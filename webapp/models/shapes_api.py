@@ -5,7 +5,6 @@ from typing import Annotated, Literal, NotRequired, TypedDict, cast
 from webapp.models.capability_check import CapabilityCheck
 from webapp.models.facts import ABILITIES, LISTED, PRICES, merged
 from webapp.models.forms import LONGEST_ID, LONGEST_NAME
-from webapp.models.matching import LONGEST_QUERY
 from webapp.models.model import Model
 from webapp.providers.parameters_api import Parameters
 from webapp.providers.provider import Provider
@@ -14,7 +13,7 @@ from webapp.web.shapes import About
 
 MOST_TOKENS = 2**31 - 1  # what a column of every database can hold
 MOST_DOLLARS = 1_000_000
-MOST_SHOWN, MOST_IDS = 500, 999_999_999
+MOST_IDS = 999_999_999
 
 Kind = Literal["chat", "completion", "embedding", "rerank", "image", "audio", "moderation", "other"]
 Capability = Literal["vision", "tools", "reasoning", "structured_output", "audio_input"]
@@ -142,34 +141,6 @@ class TestWanted(TypedDict):
 
     provider_id: ProviderId
     model: Id
-
-
-class Search(TypedDict, total=False):
-    """What to look for: every word in name or id, whatever the accents."""
-
-    q: Annotated[str, About(most=LONGEST_QUERY)]
-    capability: Capability
-    provider: ProviderId
-    offset: Annotated[int, About(least=0, most=MOST_IDS)]
-    limit: Annotated[int, About(least=1, most=MOST_SHOWN)]
-
-
-class Group(TypedDict):
-    """The models of one provider."""
-
-    id: int
-    slug: str
-    name: str
-    models: list[ModelShape]
-
-
-class Found(TypedDict):
-    """One page of models, by provider."""
-
-    providers: list[Group]
-    total: int
-    offset: int
-    next_offset: int | None
 
 
 def model_shape(row: Model, provider: Provider) -> ModelShape:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Text, case, cast, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Text, and_, case, cast, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
@@ -17,8 +17,8 @@ from webapp.upstream.messages import CAPABILITIES
 
 PAGE = 60
 OFFERED, HIDDEN, GONE = "offered", "hidden", "gone"
-FAVOURITE = "favourite"
-ONLY: Final = (*CAPABILITIES, "embedding", "overridden", "custom", FAVOURITE)
+CUSTOM, FAVOURITE = "custom", "favourite"
+ONLY: Final = (*CAPABILITIES, "embedding", "overridden", CUSTOM, FAVOURITE)
 BY_NAME = "name"
 SORTS: Final = (BY_NAME, "provider", "context", "input", "output", "newest")
 
@@ -104,27 +104,21 @@ def wanted_models(session: Session, user: User, wanted: Wanted) -> Select[int]:
     return _keys(user, wanted, _providers(session, user))
 
 
-def _providers(session: Session, user: User) -> list[Provider]:
-    rows = session.scalars(visible_providers(user)).all()
-    return sorted(rows, key=lambda row: (searchable(row.name), row.id))
+def shown(show: str) -> ColumnElement[bool]:
+    """Return what must hold of a model that is OFFERED, HIDDEN or GONE; without a word, of one that is listed."""
+    if show == GONE:
+        return Model.vanished_at.is_not(None)
+    listed = Model.vanished_at.is_(None)
+    if show in (OFFERED, HIDDEN):
+        return and_(listed, Model.is_enabled if show == OFFERED else ~Model.is_enabled)
+    return listed
 
 
-def _keys(user: User, wanted: Wanted, providers: list[Provider]) -> Select[int]:
-    found = select(Model.id).where(Model.provider_id.in_([row.id for row in providers]))
-    found = found.where(Model.vanished_at.is_not(None) if wanted.show == GONE else Model.vanished_at.is_(None))
-    if wanted.show in (OFFERED, HIDDEN):
-        found = found.where(Model.is_enabled if wanted.show == OFFERED else ~Model.is_enabled)
-    if wanted.provider_id:
-        found = found.where(Model.provider_id == wanted.provider_id)
-    if wanted.words:
-        found = found.where(matching(wanted.words, providers))
-    return found.where(*(_holds(name, user) for name in wanted.only))
-
-
-def _holds(name: str, user: User) -> ColumnElement[bool]:
+def holds(name: str, user: User) -> ColumnElement[bool]:
+    """Return what must hold of a model so that this name of ONLY holds."""
     if name == "embedding":
         return Model.kind == name
-    if name == "custom":
+    if name == CUSTOM:
         return Model.source == TYPED
     if name == "overridden":
         return or_(cast(Model.overrides, Text) != "{}", cast(Model.parameters, Text) != "{}")
@@ -132,6 +126,20 @@ def _holds(name: str, user: User) -> ColumnElement[bool]:
         return exists().where(Mark.model_pk == Model.id, Mark.user_id == user.id, Mark.is_favourite)
     is_able: ColumnElement[bool] = Model.capabilities[name].as_boolean()
     return is_able
+
+
+def _providers(session: Session, user: User) -> list[Provider]:
+    rows = session.scalars(visible_providers(user)).all()
+    return sorted(rows, key=lambda row: (searchable(row.name), row.id))
+
+
+def _keys(user: User, wanted: Wanted, providers: list[Provider]) -> Select[int]:
+    found = select(Model.id).where(Model.provider_id.in_([row.id for row in providers]), shown(wanted.show))
+    if wanted.provider_id:
+        found = found.where(Model.provider_id == wanted.provider_id)
+    if wanted.words:
+        found = found.where(matching(wanted.words, providers))
+    return found.where(*(holds(name, user) for name in wanted.only))
 
 
 def _order(sort: str, providers: list[Provider]) -> list[SQLColumnExpression[Any]]:

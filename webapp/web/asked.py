@@ -13,6 +13,7 @@ from webapp.web.shapes import request_schema, violations
 
 Shape = TypeVar("Shape")
 Errors = dict[str, list[str]]
+NUMBER = r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,3})?"
 
 
 class InvalidInputError(JackfieldError):
@@ -45,9 +46,18 @@ def read_object() -> dict[str, Any]:
 
 
 def read_query(shape: type[Shape]) -> Shape:
-    """Return the parameters of the address. Raises InvalidInputError."""
+    """Return the parameters of the address; those of a list may be repeated. Raises InvalidInputError by parameter."""
     known: dict[str, dict[str, Any]] = request_schema(shape)["properties"]
-    return checked({name: _value(text, known[name]) for name, text in request.args.items() if name in known}, shape)
+    values: dict[str, Any] = {}
+    for name, texts in request.args.lists():
+        if known.get(name, {}).get("type") == "array":
+            values[name] = [_value(text, known[name]["items"]) for text in texts]
+        elif name in known:
+            values[name] = _value(texts[0], known[name])
+    try:
+        return checked(values, shape)
+    except InvalidInputError as error:
+        raise InvalidInputError({name.partition(".")[0]: texts for name, texts in error.errors.items()}) from None
 
 
 def checked(values: dict[str, Any], shape: type[Shape]) -> Shape:
@@ -64,5 +74,10 @@ def tell_invalid_input(error: InvalidInputError) -> Response:
     return response
 
 
-def _value(text: str, schema: dict[str, Any]) -> str | int:
-    return int(text) if schema["type"] == "integer" and re.fullmatch("-?[0-9]{1,12}", text) else text
+def _value(text: str, schema: dict[str, Any]) -> str | float | bool:
+    kind = schema["type"]
+    if kind == "integer" and re.fullmatch("-?[0-9]{1,12}", text):
+        return int(text)
+    if kind == "number" and re.fullmatch(NUMBER, text):
+        return float(text)
+    return text == "true" if kind == "boolean" and text in ("true", "false") else text
