@@ -1,15 +1,18 @@
 """An answer comes all the same when who is asked first fails: silently before the first word, with a seam after it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from tests.chat.conftest import Asked, Chat
+from tests.chat.test_runs_restart import ask, browser, kill, wait_for_saved_text
+from tests.conftest import Server
 from tests.far_end import TEXT, FarEnd
 from webapp.chat.request import GO_ON
-from webapp.chat.run import DONE, FAILED, INCOMPLETE, STOPPED, Run
+from webapp.chat.run import DONE, FAILED, INCOMPLETE, INTERRUPTED, STOPPED, Run
 from webapp.core.database import db, writing
 from webapp.models.model import Model, id_hash
 from webapp.providers.provider import ALIAS, Provider
@@ -152,6 +155,33 @@ def test_every_attempt_is_a_row_of_usage(app: Flask, alias: MakeAlias) -> None:
         rows = db.session.scalars(select(UsageEvent).order_by(UsageEvent.id)).all()
         told = [(row.model_id, row.outcome, row.attempts) for row in rows]
         assert told[-2:] == [("503", "overloaded", 1), ("ok", "ok", 2)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+@pytest.mark.parametrize(
+    ("scripts", "text"),
+    [(("503", "hold"), ""), (("cut", "stall-mid"), "Half of itHalf "), (("cut", "hold"), "Half of it")],
+)
+def test_a_kill_in_the_middle_of_a_failover_loses_nothing(
+    alias: MakeAlias, far_end: FarEnd, serve: Callable[..., Server], data_dir: Path, scripts: tuple[str, ...], text: str
+) -> None:
+    chat = alias(*scripts, after_first="continue")
+    server = serve(data_dir)
+    with browser(server, chat) as client:
+        asked = ask(client, chat, "best")
+        far_end.wait_for_calls(2)
+        wait_for_saved_text(chat, asked, len(text))
+        kill(server)
+    far_end.release.set()
+    with browser(serve(data_dir), chat) as client:
+        client.get(f"{asked.at}/events")
+        run = chat.run(asked)
+        assert (run.status, run.message.text) == (INTERRUPTED, text)
+        assert trail(run)[0].split()[0] == scripts[0]
+        assert bool(run.seams) == text.endswith("Half ")
+        page = client.get(asked.page).text
+        assert "Tell me all" in page
+        assert "The server was restarted while this was written" in page
 
 
 def test_an_alias_without_anybody_behind_it_says_so(alias: MakeAlias) -> None:

@@ -6,13 +6,13 @@ from functools import partial
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from webapp.chat.live import LiveAnswer
 from webapp.chat.request import GO_ON, request_of
-from webapp.chat.run import DONE, Run
-from webapp.core.database import reading
+from webapp.chat.run import DONE, RUNNING, Run
+from webapp.core.database import reading, writing
 from webapp.core.runtime import runtime
 from webapp.models.model import Model
 from webapp.providers.turns import CHAT_SECONDS
@@ -86,6 +86,7 @@ def answer_for(run_id: int, live: LiveAnswer, told: Told) -> None:
     if live.is_stopped or runtime().background.is_closing.is_set():
         brake.pull()
     wanted = _load(run_id)
+    told.trail.failed = partial(_keep, run_id, told)  # a server that dies in the middle leaves the trail
     _ask(wanted, wanted.question, live, told, brake)
     while rest := _who_goes_on(told, brake):
         alias, broken = rest, told.reply
@@ -115,6 +116,7 @@ def _ask(
         mark = {"at": len(told.reply.text), "from": told.asked.option.place.name, "to": begun.asked.option.place.name}
         told.seams.append(mark | {"category": seam.error.category})
         live.go_on_anew() if told.reply.text else live.begin_anew()
+        _keep(wanted.run_id, told)
     closing = runtime().background.is_closing
     for piece in begun.pieces:
         begun.asked.note_first()
@@ -125,7 +127,14 @@ def _ask(
     begun.asked.end(_outcome(reply, brake), reply)
     if reply.error:
         told.trail.attempts[-1].outcome = reply.error.category
+        _keep(wanted.run_id, told)
     told.take(reply, begun.asked)
+
+
+def _keep(run_id: int, told: Told) -> None:
+    with writing() as session:
+        known = {"attempts": told.trail.rows(), "seams": told.seams or None}
+        session.execute(update(Run).where(Run.id == run_id, Run.status == RUNNING).values(known))
 
 
 def _begin(wanted: _Wanted, so_far: str, brake: Brake, asked: Asked, target: Target, _is_last: bool) -> _Begun:

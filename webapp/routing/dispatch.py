@@ -42,6 +42,7 @@ class Trail:
 
     attempts: list[Attempt] = field(default_factory=list)
     alias: Alias | None = None  # that was asked, by name or by a rule
+    failed: Callable[[], None] = lambda: None  # hears of every attempt that failed, as soon as it did
 
     def rows(self) -> list[dict[str, Any]]:
         """Return it as JSON."""
@@ -95,6 +96,7 @@ def dispatch(
         tried.outcome, tried.status, tried.said = refused.category, refused.status, refused.message[:SAID]
         if refused.code != OWN_LIMIT:  # it was never asked
             health.note_failure(call_of(option), refused)
+        trail.failed()
         queue = [other for other in queue if _is_worth(other, option, refused)]
         if not queue and _may_wait(refused, patience_seconds) and waits.get(option, 0) < MOST_WAITS:
             waits[option] = waits.get(option, 0) + 1
