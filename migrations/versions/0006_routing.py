@@ -14,6 +14,8 @@ def upgrade() -> None:
     _widen("providers", "care", sa.JSON(), "{}")
     _widen("runs", "attempts", sa.JSON())
     _widen("runs", "seams", sa.JSON())
+    op.drop_index("ix_models_provider_id", "models")
+    op.create_index("ix_models_offered", "models", ["provider_id", "kind", "is_enabled", "vanished_at", "position"])
     _let_keys_be_several()
     _create_gateways()
     _create_aliases_and_rules()
