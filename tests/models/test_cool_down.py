@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import db, writing
 from webapp.models.discovery import refresh_all
-from webapp.providers.provider import Provider
+from webapp.providers.provider import Provider, visible_providers
 from webapp.providers.schedule import COOL_DOWN, LONGEST_BLOCK
 
 Add = Callable[..., int]
@@ -104,10 +105,25 @@ def test_all_lists_are_asked_for_at_once_but_not_those_that_were_just_read(
     add_provider(far_end.base_url, name="Secret", by="stranger")
     refresh(owner, fresh)
     with app.app_context():
-        count = refresh_all(db.session, db.session.get_one(User, owner.user_id))
+        user = db.session.get_one(User, owner.user_id)
+        begun = refresh_all(db.session, db.session.scalars(visible_providers(user)).all())
         join("_refresh_each")
-        assert (count, len(far_end.calls)) == (5, 6)
-        assert refresh_all(db.session, db.session.get_one(User, owner.user_id)) == 0
+        assert (len(begun), len(far_end.calls)) == (5, 6)
+        assert refresh_all(db.session, db.session.scalars(visible_providers(user)).all()) == []
+
+
+@pytest.mark.parametrize("page", ["/providers/refreshes", "/models/refreshes"])
+def test_many_lists_are_read_four_at_a_time(owner: Person, add_provider: Add, far_end: FarEnd, page: str) -> None:
+    many = [add_provider(far_end.at("hold"), name=f"Far End {number}") for number in range(6)]
+    owner.post(page, {"provider": many}, htmx=True)
+    far_end.wait_for_calls(4)
+    assert [thread.name for thread in threading.enumerate()].count("_refresh_each") == 4
+    assert owner.get("/providers").text.count("Reading the list") == 6  # those that wait are not for others to read
+    owner.post(page, {"provider": many}, htmx=True)
+    assert len(far_end.calls) == 4
+    far_end.release.set()
+    join("_refresh_each")
+    assert len(far_end.calls) == 6
 
 
 def test_an_unchanged_list_is_fresh_and_nothing_else_changes(

@@ -2,21 +2,21 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import claim, reading, writing
 from webapp.core.errors import BusyError, CryptoError
 from webapp.core.runtime import runtime
 from webapp.models.listed import store_list
 from webapp.providers.failure import failure_record, own_failure
-from webapp.providers.provider import Provider, visible_providers
+from webapp.providers.provider import Provider
 from webapp.providers.schedule import due_providers, is_readable, may_be_read, note_failure, note_success
 from webapp.upstream import list_models
 from webapp.upstream.failures import UpstreamError
@@ -64,20 +64,21 @@ def start_refresh(session: Session, provider: Provider) -> bool:
     return began
 
 
-def refresh_all(session: Session, user: User) -> int:
-    """Begin to read the lists of all providers that this user may see, a few at once; return how many."""
-    waiting: SimpleQueue[int] = SimpleQueue()
-    for row in session.scalars(visible_providers(user).where(may_be_read())):
-        if is_readable(row):
-            waiting.put(row.id)
-    count = waiting.qsize()
-    for number in range(min(READERS, count)):
+def refresh_all(session: Session, providers: Iterable[Provider]) -> list[Provider]:
+    """Begin to read these lists, a few at once; return those that are read, without what was read just now."""
+    begun = [row for row in providers if is_readable(row) and _take_turn(session, row)]
+    waiting: SimpleQueue[tuple[int, datetime | None]] = SimpleQueue()
+    for row in begun:
+        waiting.put((row.id, row.refresh_started_at))
+    for number in range(min(READERS, len(begun))):
         try:
             runtime().background.start(_refresh_each, waiting)
         except BusyError:
             if not number:
+                _give_back(session, [row.id for row in begun])
                 raise
-    return count
+            break
+    return begun
 
 
 def refresh_now(session: Session, provider: Provider) -> bool:
@@ -140,18 +141,23 @@ def _begin(session: Session, provider_id: int, job: Callable[[int], None]) -> No
     try:
         runtime().background.start(job, provider_id)
     except BusyError:
-        session.execute(update(Provider).where(Provider.id == provider_id).values(refresh_started_at=None))
-        session.commit()
+        _give_back(session, [provider_id])
         raise
 
 
-def _refresh_each(waiting: SimpleQueue[int]) -> None:
+def _give_back(session: Session, provider_ids: list[int]) -> None:
+    session.execute(update(Provider).where(Provider.id.in_(provider_ids)).values(refresh_started_at=None))
+    session.commit()
+
+
+def _refresh_each(waiting: SimpleQueue[tuple[int, datetime | None]]) -> None:
     with contextlib.suppress(Empty):
         while not runtime().background.is_closing.is_set():
-            provider_id = waiting.get_nowait()
-            with reading() as session:
-                provider = session.get(Provider, provider_id)
-                began = provider is not None and _take_turn(session, provider)
+            provider_id, since = waiting.get_nowait()
+            with writing() as session:
+                # It may have waited so long that somebody else took the turn.
+                mine = update(Provider).where(Provider.id == provider_id, Provider.refresh_started_at == since)
+                began = claim(session, mine.values(refresh_started_at=clock.now()))
             if began:
                 refresh(provider_id)
 

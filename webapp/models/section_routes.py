@@ -8,12 +8,12 @@ from flask_babel import gettext, ngettext
 from webapp.core import clock
 from webapp.core.database import db
 from webapp.core.errors import ConflictError
-from webapp.models.discovery import start_refresh
+from webapp.models.discovery import refresh_all, start_refresh
 from webapp.models.drift import all_drifts, drifts_of, named_models
 from webapp.models.forms import ModelForm
 from webapp.models.model import Model, add_model, find_model, models_of
 from webapp.models.replacement import flagged, replacements_of_default
-from webapp.providers.bulk import Reason, callable_providers
+from webapp.providers.bulk import callable_providers
 from webapp.providers.bulk_routes import chosen, list_again, tell
 from webapp.providers.provider import Provider, find_own_provider, find_provider
 from webapp.providers.schedule import COOL_DOWN, HOURS, set_hours
@@ -57,11 +57,10 @@ def update_schedule(provider_id: int) -> Response:
 def create_refreshes() -> Response:
     """Read the lists of the chosen providers again, in the background."""
     outcome = callable_providers(chosen())
-    for provider in list(outcome.done):
-        reason: Reason | None = None if provider.has_list else "no_list"
-        if reason or not start_refresh(db.session, provider):
-            outcome.done.remove(provider)
-            outcome.leave_out(reason or "recent")
+    callable_ones, outcome.done = outcome.done, refresh_all(db.session, outcome.done)
+    for provider in callable_ones:
+        if provider not in outcome.done:
+            outcome.leave_out("recent" if provider.has_list else "no_list")
     done = ngettext("Reading %(num)s list", "Reading %(num)s lists", len(outcome.done))
     return list_again(tell(done, outcome))
 
