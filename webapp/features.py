@@ -36,8 +36,11 @@ from webapp.providers.bulk_routes import bulk
 from webapp.providers.check_routes import checks
 from webapp.providers.credential import check_key_ring
 from webapp.providers.routes import providers
+from webapp.routing.alias_routes import routes
 from webapp.routing.probing import note_list, note_rung
 from webapp.routing.states import states
+from webapp.routing.routes_api import routes_api
+from webapp.routing.rule_routes import rules
 from webapp.settings.routes import settings
 from webapp.upstream import Rung
 from webapp.upstream.transport import forbid_listener
@@ -83,10 +86,12 @@ def install_features(app: Flask) -> None:
         parameters,
         picker,
         models,
+        routes,
+        rules,
     )
     for blueprint in (liveness, *pages, presets, usage, chat, uses, chat_settings, runs, v1):
         app.register_blueprint(blueprint)
-    for blueprint in (api, models_api, search_api, presets_api, openapi):
+    for blueprint in (api, models_api, search_api, presets_api, routes_api, openapi):
         app.register_blueprint(blueprint)
         csrf.exempt(blueprint)  # the guard asks for the token of a browser, not of a program
     csrf.exempt(v1)  # takes tokens only, never a browser's cookie

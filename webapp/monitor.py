@@ -21,9 +21,11 @@ from webapp.providers.check import LIVE, STOPPED, Check
 from webapp.providers.check import RUNNING as CHECK_RUNNING
 from webapp.providers.provider import UNDO_TIME, Provider
 from webapp.providers.turns import turns
+from webapp.routing.alias import settle_aliases
 from webapp.routing.history import prune_health
 from webapp.routing.probing import Prober
 from webapp.routing.states import states
+from webapp.routing.rule import prune_rules
 from webapp.usage.recorder import prune_usage, write_waiting
 
 BEAT_SECONDS = 1.0
@@ -79,6 +81,8 @@ def sweep(session: Session) -> None:
     prune_usage(session)
     prune_drifts(session)
     prune_health(session)
+    settle_aliases(session)
+    prune_rules(session)
     states.look_over(session)
 
 

@@ -88,9 +88,11 @@ def _create_aliases_and_rules() -> None:
         sa.Column("capability", sa.Text(), nullable=False),
         sa.Column("project", sa.Text(), nullable=False),
         sa.Column("to_pk", sa.Integer(), nullable=True),
+        sa.Column("to_name", sa.Text(), nullable=False),
         sa.Column("route", sa.Text(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
-        sa.ForeignKeyConstraint(["to_pk"], ["models.id"], name="fk_routing_rules_to_pk", ondelete="CASCADE"),
+        sa.Column("deleted_at", UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(["to_pk"], ["models.id"], name="fk_routing_rules_to_pk", ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name="pk_routing_rules"),
     )
 
