@@ -10,7 +10,7 @@ from webapp.chat.routes import chat
 from webapp.chat.run_routes import runs
 from webapp.chat.settings_routes import chat_settings
 from webapp.chat.use_routes import uses
-from webapp.core.database import take_turns, writing
+from webapp.core.database import db, take_turns, writing
 from webapp.core.runtime import runtime
 from webapp.models import capability_checks, discovery, preview
 from webapp.models.api import models_api
@@ -37,6 +37,9 @@ from webapp.providers.check_routes import checks
 from webapp.providers.credential import check_key_ring
 from webapp.providers.routes import providers
 from webapp.routing.alias_routes import routes
+from webapp.routing.gateway import routes as known_routes
+from webapp.routing.gateway_api import gateways_api
+from webapp.routing.gateway_routes import gateway_pages
 from webapp.routing.probing import note_list, note_rung
 from webapp.routing.states import states
 from webapp.routing.routes_api import routes_api
@@ -64,6 +67,7 @@ def install_features(app: Flask) -> None:
     adding.seed_models = seed_models
     connection_checks.keep_models = store_list
     parameters_api.check_layer = checked_layer
+    parameters_api.is_route = lambda route: route in known_routes(db.session)
     connection_checks.as_called = as_called
     connection_checks.record_rung = _take_in_rung
     discovery.note_list = note_list
@@ -88,10 +92,11 @@ def install_features(app: Flask) -> None:
         models,
         routes,
         rules,
+        gateway_pages,
     )
     for blueprint in (liveness, *pages, presets, usage, chat, uses, chat_settings, runs, v1):
         app.register_blueprint(blueprint)
-    for blueprint in (api, models_api, search_api, presets_api, routes_api, openapi):
+    for blueprint in (api, models_api, search_api, presets_api, routes_api, gateways_api, openapi):
         app.register_blueprint(blueprint)
         csrf.exempt(blueprint)  # the guard asks for the token of a browser, not of a program
     csrf.exempt(v1)  # takes tokens only, never a browser's cookie

@@ -22,6 +22,8 @@ from webapp.providers.check import RUNNING as CHECK_RUNNING
 from webapp.providers.provider import UNDO_TIME, Provider
 from webapp.providers.turns import turns
 from webapp.routing.alias import settle_aliases
+from webapp.routing.gateway import prune_gateways
+from webapp.routing.gateway_check import DueGateways
 from webapp.routing.history import prune_health
 from webapp.routing.probing import Prober
 from webapp.routing.states import states
@@ -41,7 +43,7 @@ def watch() -> None:
     closing = runtime().background.is_closing
     with writing() as session:
         end_runs_of_the_dead(session)
-    beats, lists, prober = 0, DueLists(), Prober()
+    beats, lists, prober, gateways = 0, DueLists(), Prober(), DueGateways()
     while not closing.wait(BEAT_SECONDS):
         beats += 1
         try:
@@ -52,6 +54,7 @@ def watch() -> None:
             write_waiting()
             states.exchange()
             lists.read_next()
+            gateways.look_next()
             prober.probe_next()
         except Exception:
             log.exception("The monitor's round failed")
@@ -81,6 +84,7 @@ def sweep(session: Session) -> None:
     prune_usage(session)
     prune_drifts(session)
     prune_health(session)
+    prune_gateways(session)
     settle_aliases(session)
     prune_rules(session)
     states.look_over(session)
