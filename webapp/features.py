@@ -28,18 +28,21 @@ from webapp.models.search_api import search_api
 from webapp.models.section_routes import provider_models
 from webapp.models.seed import seed_models, seed_providers
 from webapp.openai_api.routes import v1
-from webapp.providers import adding, parameters_api
+from webapp.providers import adding, keys, parameters_api
 from webapp.providers import checks as connection_checks
 from webapp.providers.address_routes import addresses
 from webapp.providers.api import api
 from webapp.providers.bulk_routes import bulk
 from webapp.providers.check_routes import checks
 from webapp.providers.credential import check_key_ring
+from webapp.providers.key_routes import keys as key_pages
+from webapp.providers.keys_api import keys_api
 from webapp.providers.routes import providers
 from webapp.routing.alias_routes import routes
 from webapp.routing.gateway import routes as known_routes
 from webapp.routing.gateway_api import gateways_api
 from webapp.routing.gateway_routes import gateway_pages
+from webapp.routing.keybook import forget_faults, seconds_to_rest
 from webapp.routing.probing import note_list, note_rung
 from webapp.routing.states import states
 from webapp.routing.routes_api import routes_api
@@ -74,6 +77,7 @@ def install_features(app: Flask) -> None:
     connection_checks.counted_too = (CapabilityCheck,)
     capability_checks.record_asked = record_asked
     preview.needs_of = conversation_needs
+    keys.seconds_to_rest, keys.forget_faults = seconds_to_rest, forget_faults
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
@@ -85,6 +89,7 @@ def install_features(app: Flask) -> None:
         bulk,
         addresses,
         checks,
+        key_pages,
         provider_models,
         model_page,
         parameters,
@@ -96,7 +101,7 @@ def install_features(app: Flask) -> None:
     )
     for blueprint in (liveness, *pages, presets, usage, chat, uses, chat_settings, runs, v1):
         app.register_blueprint(blueprint)
-    for blueprint in (api, models_api, search_api, presets_api, routes_api, gateways_api, openapi):
+    for blueprint in (api, keys_api, models_api, search_api, presets_api, routes_api, gateways_api, openapi):
         app.register_blueprint(blueprint)
         csrf.exempt(blueprint)  # the guard asks for the token of a browser, not of a program
     csrf.exempt(v1)  # takes tokens only, never a browser's cookie

@@ -38,6 +38,8 @@ def _let_keys_be_several() -> None:
         table.add_column(sa.Column("expires_at", UtcTime(), nullable=True))
         table.add_column(sa.Column("last_used_at", UtcTime(), nullable=True))
         table.add_column(sa.Column("last_failure", sa.JSON(), nullable=True))
+        table.add_column(sa.Column("is_replaced", sa.Boolean(), nullable=False, server_default=sa.false()))
+        table.add_column(sa.Column("deleted_at", UtcTime(), nullable=True))
 
 
 def _create_gateways() -> None:

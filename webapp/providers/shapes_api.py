@@ -8,7 +8,8 @@ from werkzeug.datastructures import MultiDict
 from webapp.accounts.user import User
 from webapp.providers.check import Check
 from webapp.providers.editing import ProviderInput
-from webapp.providers.forms import LONGEST_KEY, LONGEST_NAME, MOST_HEADERS, ProviderForm, checked_input
+from webapp.providers.forms import LONGEST_NAME, MOST_HEADERS, ProviderForm, checked_input
+from webapp.providers.key_forms import LONGEST_KEY
 from webapp.providers.parameters_api import Limits, Parameters, stored
 from webapp.providers.provider import Provider
 from webapp.providers.vendors import Vendor, vendor, vendors
