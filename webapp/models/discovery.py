@@ -100,17 +100,18 @@ def refresh_now(session: Session, provider: Provider) -> bool:
 def refresh(provider_id: int) -> None:
     """Ask the provider for its models and store them; a failure is stored instead and the old list stays."""
     failure: dict[str, Any] | None = own_failure("server_error")  # should this job itself break
-    is_unchanged = False
+    is_unchanged, since = False, None
     try:
         with reading() as session:
             provider = session.get_one(Provider, provider_id)
+            since = provider.refresh_started_at
             target, validator = provider.target(session), provider.list_etag
         found = list_models(target, validator)
         if found.error:
             raise found.error
         is_unchanged = found.is_unchanged
         if not is_unchanged:
-            store_list(provider_id, found)
+            store_list(provider_id, found, since)
         failure = None
         _tell(provider_id, None)
     except UpstreamError as error:
@@ -119,7 +120,7 @@ def refresh(provider_id: int) -> None:
     except CryptoError as error:
         failure = own_failure("auth_missing", str(error))
     finally:
-        _end(provider_id, failure, is_unchanged)
+        _end(provider_id, since, failure, is_unchanged)
 
 
 def _tell(provider_id: int, error: UpstreamError | None) -> None:
@@ -162,10 +163,10 @@ def _refresh_each(waiting: SimpleQueue[tuple[int, datetime | None]]) -> None:
                 refresh(provider_id)
 
 
-def _end(provider_id: int, failure: dict[str, Any] | None, is_unchanged: bool) -> None:
+def _end(provider_id: int, since: datetime | None, failure: dict[str, Any] | None, is_unchanged: bool) -> None:
     with writing() as session:
-        row = session.get(Provider, provider_id)
-        if row is None:
+        row = session.get(Provider, provider_id, with_for_update={"of": Provider, "key_share": True})
+        if row is None or row.refresh_started_at != since:  # it changed meanwhile: this says nothing of how it is now
             return
         row.refresh_started_at = None
         if failure:
