@@ -57,6 +57,7 @@ class FarEnd:
     ):
         self.key, self.text, self.pace = key, text, pace
         self.refusal = "401"  # the script that plays for another key
+        self.plays: dict[str, str] = {}  # key -> the script that plays for it, whatever is asked
         self.calls: list[Call] = []
         self.client_gone = threading.Event()
         self.release = threading.Event()  # lets `hold` and `stall` go on
@@ -183,6 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.far_end.client_gone.set()
 
     def _script(self) -> Callable[[Any], None]:
+        for key in self._keys() & self.far_end.plays.keys():
+            return far_end_chat.script(self.far_end.plays[key])
         is_list = self.command == "GET"
         is_public = self.far_end.key is None or (is_list and self.call.script == "public-list")
         if not is_public and self.far_end.key not in self._keys():

@@ -10,7 +10,7 @@ from webapp.chat.routes import chat
 from webapp.chat.run_routes import runs
 from webapp.chat.settings_routes import chat_settings
 from webapp.chat.use_routes import uses
-from webapp.core.database import take_turns, writing
+from webapp.core.database import db, take_turns, writing
 from webapp.core.runtime import runtime
 from webapp.models import capability_checks, discovery, preview
 from webapp.models.api import models_api
@@ -28,16 +28,25 @@ from webapp.models.search_api import search_api
 from webapp.models.section_routes import provider_models
 from webapp.models.seed import seed_models, seed_providers
 from webapp.openai_api.routes import v1
-from webapp.providers import adding, parameters_api
+from webapp.providers import adding, keys, parameters_api
 from webapp.providers import checks as connection_checks
 from webapp.providers.address_routes import addresses
 from webapp.providers.api import api
 from webapp.providers.bulk_routes import bulk
 from webapp.providers.check_routes import checks
 from webapp.providers.credential import check_key_ring
+from webapp.providers.key_routes import keys as key_pages
+from webapp.providers.keys_api import keys_api
 from webapp.providers.routes import providers
+from webapp.routing.alias_routes import routes
+from webapp.routing.gateway import routes as known_routes
+from webapp.routing.gateway_api import gateways_api
+from webapp.routing.gateway_routes import gateway_pages
+from webapp.routing.keybook import forget_faults, seconds_to_rest
 from webapp.routing.probing import note_list, note_rung
 from webapp.routing.states import states
+from webapp.routing.routes_api import routes_api
+from webapp.routing.rule_routes import rules
 from webapp.settings.routes import settings
 from webapp.upstream import Rung
 from webapp.upstream.transport import forbid_listener
@@ -61,12 +70,14 @@ def install_features(app: Flask) -> None:
     adding.seed_models = seed_models
     connection_checks.keep_models = store_list
     parameters_api.check_layer = checked_layer
+    parameters_api.is_route = lambda route: route in known_routes(db.session)
     connection_checks.as_called = as_called
     connection_checks.record_rung = _take_in_rung
     discovery.note_list = note_list
     connection_checks.counted_too = (CapabilityCheck,)
     capability_checks.record_asked = record_asked
     preview.needs_of = conversation_needs
+    keys.seconds_to_rest, keys.forget_faults = seconds_to_rest, forget_faults
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
@@ -78,15 +89,19 @@ def install_features(app: Flask) -> None:
         bulk,
         addresses,
         checks,
+        key_pages,
         provider_models,
         model_page,
         parameters,
         picker,
         models,
+        routes,
+        rules,
+        gateway_pages,
     )
     for blueprint in (liveness, *pages, presets, usage, chat, uses, chat_settings, runs, v1):
         app.register_blueprint(blueprint)
-    for blueprint in (api, models_api, search_api, presets_api, openapi):
+    for blueprint in (api, keys_api, models_api, search_api, presets_api, routes_api, gateways_api, openapi):
         app.register_blueprint(blueprint)
         csrf.exempt(blueprint)  # the guard asks for the token of a browser, not of a program
     csrf.exempt(v1)  # takes tokens only, never a browser's cookie

@@ -19,11 +19,17 @@ from webapp.models.drift import prune_drifts
 from webapp.providers.batch import end_abandoned
 from webapp.providers.check import LIVE, STOPPED, Check
 from webapp.providers.check import RUNNING as CHECK_RUNNING
+from webapp.providers.credential import Credential
 from webapp.providers.provider import UNDO_TIME, Provider
 from webapp.providers.turns import turns
+from webapp.routing.alias import settle_aliases
+from webapp.routing.gateway import prune_gateways
+from webapp.routing.gateway_check import DueGateways
 from webapp.routing.history import prune_health
+from webapp.routing.keybook import keybook
 from webapp.routing.probing import Prober
 from webapp.routing.states import states
+from webapp.routing.rule import prune_rules
 from webapp.usage.recorder import prune_usage, write_waiting
 
 BEAT_SECONDS = 1.0
@@ -39,7 +45,7 @@ def watch() -> None:
     closing = runtime().background.is_closing
     with writing() as session:
         end_runs_of_the_dead(session)
-    beats, lists, prober = 0, DueLists(), Prober()
+    beats, lists, prober, gateways = 0, DueLists(), Prober(), DueGateways()
     while not closing.wait(BEAT_SECONDS):
         beats += 1
         try:
@@ -48,8 +54,10 @@ def watch() -> None:
                 if beats % SWEEP_EVERY == 1:
                     sweep(session)
             write_waiting()
+            keybook.write()
             states.exchange()
             lists.read_next()
+            gateways.look_next()
             prober.probe_next()
         except Exception:
             log.exception("The monitor's round failed")
@@ -66,7 +74,7 @@ def beat(session: Session) -> None:
 def sweep(session: Session) -> None:
     """What happens every half minute."""
     now = clock.now()
-    for record in (Provider, Conversation):
+    for record in (Provider, Credential, Conversation):
         session.execute(delete(record).where(record.deleted_at < now - UNDO_TIME))
     remove_presets(session, now - UNDO_TIME)
     session.execute(
@@ -79,6 +87,9 @@ def sweep(session: Session) -> None:
     prune_usage(session)
     prune_drifts(session)
     prune_health(session)
+    prune_gateways(session)
+    settle_aliases(session)
+    prune_rules(session)
     states.look_over(session)
 
 

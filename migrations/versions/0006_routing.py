@@ -14,6 +14,8 @@ def upgrade() -> None:
     _widen("providers", "care", sa.JSON(), "{}")
     _widen("runs", "attempts", sa.JSON())
     _widen("runs", "seams", sa.JSON())
+    op.drop_index("ix_models_provider_id", "models")
+    op.create_index("ix_models_offered", "models", ["provider_id", "kind", "is_enabled", "vanished_at", "position"])
     _let_keys_be_several()
     _create_gateways()
     _create_aliases_and_rules()
@@ -36,6 +38,8 @@ def _let_keys_be_several() -> None:
         table.add_column(sa.Column("expires_at", UtcTime(), nullable=True))
         table.add_column(sa.Column("last_used_at", UtcTime(), nullable=True))
         table.add_column(sa.Column("last_failure", sa.JSON(), nullable=True))
+        table.add_column(sa.Column("is_replaced", sa.Boolean(), nullable=False, server_default=sa.false()))
+        table.add_column(sa.Column("deleted_at", UtcTime(), nullable=True))
 
 
 def _create_gateways() -> None:
@@ -86,9 +90,11 @@ def _create_aliases_and_rules() -> None:
         sa.Column("capability", sa.Text(), nullable=False),
         sa.Column("project", sa.Text(), nullable=False),
         sa.Column("to_pk", sa.Integer(), nullable=True),
+        sa.Column("to_name", sa.Text(), nullable=False),
         sa.Column("route", sa.Text(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
-        sa.ForeignKeyConstraint(["to_pk"], ["models.id"], name="fk_routing_rules_to_pk", ondelete="CASCADE"),
+        sa.Column("deleted_at", UtcTime(), nullable=True),
+        sa.ForeignKeyConstraint(["to_pk"], ["models.id"], name="fk_routing_rules_to_pk", ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name="pk_routing_rules"),
     )
 

@@ -19,6 +19,7 @@ from webapp.core.database import db, reading, writing
 from webapp.models.model import Model, id_hash
 from webapp.models.preset import Preset
 from webapp.providers.check import GOOD, Check
+from webapp.providers.credential import Credential
 from webapp.providers.private_address import PrivateAddress
 
 Things = dict[str, str]
@@ -62,6 +63,7 @@ def things(app: Flask, owner: Person, add_provider: Callable[..., int]) -> Thing
         return {
             "provider_id": str(provider_id),
             "model_pk": str(model.id),
+            "key_id": str(session.scalars(select(Credential.id)).one()),
             "model": "mine",
             "check_id": str(check.id),
             "batch_id": "of-the-owner",

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,9 +19,11 @@ from tests.program import Program
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import db, writing
+from webapp.core.secret import Secret
 from webapp.models.discovery import refresh_all
-from webapp.providers.provider import Provider
-from webapp.providers.schedule import COOL_DOWN, LONGEST_BLOCK
+from webapp.providers.provider import Provider, visible_providers
+from webapp.providers.schedule import COOL_DOWN, LONGEST_BLOCK, due_providers, note_change
+from webapp.upstream.addresses import origin
 
 Add = Callable[..., int]
 Later = Callable[[timedelta], None]
@@ -104,10 +107,69 @@ def test_all_lists_are_asked_for_at_once_but_not_those_that_were_just_read(
     add_provider(far_end.base_url, name="Secret", by="stranger")
     refresh(owner, fresh)
     with app.app_context():
-        count = refresh_all(db.session, db.session.get_one(User, owner.user_id))
+        user = db.session.get_one(User, owner.user_id)
+        begun = refresh_all(db.session, db.session.scalars(visible_providers(user)).all())
         join("_refresh_each")
-        assert (count, len(far_end.calls)) == (5, 6)
-        assert refresh_all(db.session, db.session.get_one(User, owner.user_id)) == 0
+        assert (len(begun), len(far_end.calls)) == (5, 6)
+        assert refresh_all(db.session, db.session.scalars(visible_providers(user)).all()) == []
+
+
+@pytest.mark.parametrize("page", ["/providers/refreshes", "/models/refreshes"])
+def test_many_lists_are_read_four_at_a_time(owner: Person, add_provider: Add, far_end: FarEnd, page: str) -> None:
+    many = [add_provider(far_end.at("hold"), name=f"Far End {number}") for number in range(6)]
+    owner.post(page, {"provider": many}, htmx=True)
+    far_end.wait_for_calls(4)
+    assert [thread.name for thread in threading.enumerate()].count("_refresh_each") == 4
+    assert owner.get("/providers").text.count("Reading the list") == 6  # those that wait are not for others to read
+    owner.post(page, {"provider": many}, htmx=True)
+    assert len(far_end.calls) == 4
+    far_end.release.set()
+    join("_refresh_each")
+    assert len(far_end.calls) == 6
+
+
+def test_what_the_old_key_finds_does_not_count_for_the_new_one(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, admin: Person, add_provider: Add, far_end: FarEnd
+) -> None:
+    def strict(play: Any) -> None:
+        if play.call.headers["authorization"] == "Bearer sk-old-12345678":
+            play.hold()
+            play.send(401, b'{"error": {"message": "no such key"}}')
+        else:
+            far_end_lists.ok(play)
+
+    monkeypatch.setitem(far_end_lists.SCRIPTS, "strict", strict)
+    provider = add_provider(far_end.at("strict"), key="sk-old-12345678")
+    place = f"/providers/{provider}/models/refreshes"
+    admin.post(place, htmx=True)
+    far_end.wait_for_calls(1)
+    with app.app_context(), writing() as session:
+        row = session.get_one(Provider, provider)
+        assert row.credential
+        row.credential.seal(Secret("sk-new-12345678"), row.owner_id, origin(row.base_url))
+        note_change(row)
+    admin.post(place, htmx=True)
+    far_end.wait_for_calls(2)
+    far_end.release.set()
+    join("refresh")
+    now = row_of(app, provider)
+    assert (now.models_count, now.refresh_failure, now.refresh_failures, now.is_refreshing) == (5, None, 0, False)
+    assert now.refresh_due_at
+    assert now.refresh_due_at > clock.now() + 2 * HOUR
+
+
+def test_a_change_during_a_refresh_makes_the_list_due_at_once(
+    app: Flask, admin: Person, add_provider: Add, far_end: FarEnd
+) -> None:
+    provider = add_provider(far_end.at("hold"))
+    admin.post(f"/providers/{provider}/models/refreshes", htmx=True)
+    far_end.wait_for_calls(1)
+    with app.app_context(), writing() as session:
+        note_change(session.get_one(Provider, provider))
+    far_end.release.set()
+    join("refresh")
+    with app.app_context():
+        assert [row.id for row in due_providers(db.session)] == [provider]
 
 
 def test_an_unchanged_list_is_fresh_and_nothing_else_changes(

@@ -173,3 +173,23 @@ def test_the_page_without_javascript_finds_stars_and_chooses(
     assert response.status_code == 303
     assert f'id="chosen-model" value="{key}"' in owner.get(response.headers["Location"]).text
     assert owner.post("/models/picker/favourites", {"model": key, "favourite": "y"}).status_code == 303
+
+
+def test_a_default_chosen_in_the_picker_is_the_providers(
+    app: Flask, admin: Person, owner: Person, add_provider: Add, offer: Offer
+) -> None:
+    provider = add_provider(PLACE, name="AAA")
+    offer(provider, "one", "two")
+    key = key_of(app, "two")
+    section = admin.get(f"/providers/{provider}/models", headers=HTMX).text
+    assert f'data-picker="/providers/default" data-provider="{provider}"' in section
+    assert "data-picker" not in owner.get(f"/providers/{provider}/models", headers=HTMX).text
+    answer = admin.post("/providers/default", {"model": key}, htmx=True)
+    assert answer.text.startswith(f'<hx-partial hx-target="#provider-models-{provider}"')
+    assert f'id="chosen-model" value="{key}"' in answer.text
+    assert owner.post("/providers/default", {"model": key}).status_code == 403
+    assert admin.post("/providers/default", {"model": "0"}).status_code == 404
+    page = admin.get(f"/models/picker?provider={provider}").text
+    assert 'action="/providers/default"' in page
+    assert re.findall(r'name="model" value="(\d+)"', page) == [str(key_of(app, "one")), str(key)]
+    assert admin.post("/providers/default", {"model": key_of(app, "one")}).status_code == 303

@@ -17,8 +17,9 @@ from webapp.accounts.user import User
 from webapp.core.database import writing
 from webapp.core.secret import Secret
 from webapp.models.model import Model
+from webapp.providers.keys import change_address
 from webapp.providers.private_address import PrivateAddress, open_address
-from webapp.providers.provider import Provider, change_address
+from webapp.providers.provider import Provider
 from webapp.upstream.addresses import host_port
 
 Change = Callable[[Session], object]

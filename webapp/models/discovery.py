@@ -2,21 +2,21 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import claim, reading, writing
 from webapp.core.errors import BusyError, CryptoError
 from webapp.core.runtime import runtime
 from webapp.models.listed import store_list
 from webapp.providers.failure import failure_record, own_failure
-from webapp.providers.provider import Provider, visible_providers
+from webapp.providers.provider import Provider
 from webapp.providers.schedule import due_providers, is_readable, may_be_read, note_failure, note_success
 from webapp.upstream import list_models
 from webapp.upstream.failures import UpstreamError
@@ -64,20 +64,21 @@ def start_refresh(session: Session, provider: Provider) -> bool:
     return began
 
 
-def refresh_all(session: Session, user: User) -> int:
-    """Begin to read the lists of all providers that this user may see, a few at once; return how many."""
-    waiting: SimpleQueue[int] = SimpleQueue()
-    for row in session.scalars(visible_providers(user).where(may_be_read())):
-        if is_readable(row):
-            waiting.put(row.id)
-    count = waiting.qsize()
-    for number in range(min(READERS, count)):
+def refresh_all(session: Session, providers: Iterable[Provider]) -> list[Provider]:
+    """Begin to read these lists, a few at once; return those that are read, without what was read just now."""
+    begun = [row for row in providers if is_readable(row) and _take_turn(session, row)]
+    waiting: SimpleQueue[tuple[int, datetime | None]] = SimpleQueue()
+    for row in begun:
+        waiting.put((row.id, row.refresh_started_at))
+    for number in range(min(READERS, len(begun))):
         try:
             runtime().background.start(_refresh_each, waiting)
         except BusyError:
             if not number:
+                _give_back(session, [row.id for row in begun])
                 raise
-    return count
+            break
+    return begun
 
 
 def refresh_now(session: Session, provider: Provider) -> bool:
@@ -99,17 +100,18 @@ def refresh_now(session: Session, provider: Provider) -> bool:
 def refresh(provider_id: int) -> None:
     """Ask the provider for its models and store them; a failure is stored instead and the old list stays."""
     failure: dict[str, Any] | None = own_failure("server_error")  # should this job itself break
-    is_unchanged = False
+    is_unchanged, since = False, None
     try:
         with reading() as session:
             provider = session.get_one(Provider, provider_id)
+            since = provider.refresh_started_at
             target, validator = provider.target(session), provider.list_etag
         found = list_models(target, validator)
         if found.error:
             raise found.error
         is_unchanged = found.is_unchanged
         if not is_unchanged:
-            store_list(provider_id, found)
+            store_list(provider_id, found, since)
         failure = None
         _tell(provider_id, None)
     except UpstreamError as error:
@@ -118,7 +120,7 @@ def refresh(provider_id: int) -> None:
     except CryptoError as error:
         failure = own_failure("auth_missing", str(error))
     finally:
-        _end(provider_id, failure, is_unchanged)
+        _end(provider_id, since, failure, is_unchanged)
 
 
 def _tell(provider_id: int, error: UpstreamError | None) -> None:
@@ -140,26 +142,31 @@ def _begin(session: Session, provider_id: int, job: Callable[[int], None]) -> No
     try:
         runtime().background.start(job, provider_id)
     except BusyError:
-        session.execute(update(Provider).where(Provider.id == provider_id).values(refresh_started_at=None))
-        session.commit()
+        _give_back(session, [provider_id])
         raise
 
 
-def _refresh_each(waiting: SimpleQueue[int]) -> None:
+def _give_back(session: Session, provider_ids: list[int]) -> None:
+    session.execute(update(Provider).where(Provider.id.in_(provider_ids)).values(refresh_started_at=None))
+    session.commit()
+
+
+def _refresh_each(waiting: SimpleQueue[tuple[int, datetime | None]]) -> None:
     with contextlib.suppress(Empty):
         while not runtime().background.is_closing.is_set():
-            provider_id = waiting.get_nowait()
-            with reading() as session:
-                provider = session.get(Provider, provider_id)
-                began = provider is not None and _take_turn(session, provider)
+            provider_id, since = waiting.get_nowait()
+            with writing() as session:
+                # It may have waited so long that somebody else took the turn.
+                mine = update(Provider).where(Provider.id == provider_id, Provider.refresh_started_at == since)
+                began = claim(session, mine.values(refresh_started_at=clock.now()))
             if began:
                 refresh(provider_id)
 
 
-def _end(provider_id: int, failure: dict[str, Any] | None, is_unchanged: bool) -> None:
+def _end(provider_id: int, since: datetime | None, failure: dict[str, Any] | None, is_unchanged: bool) -> None:
     with writing() as session:
-        row = session.get(Provider, provider_id)
-        if row is None:
+        row = session.get(Provider, provider_id, with_for_update={"of": Provider, "key_share": True})
+        if row is None or row.refresh_started_at != since:  # it changed meanwhile: this says nothing of how it is now
             return
         row.refresh_started_at = None
         if failure:

@@ -1,5 +1,6 @@
 """Brings the stored models in line with a provider's list, and notes what it changed."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -19,14 +20,18 @@ MOST_MODELS = 10_000
 CHUNK = 500  # rows that are stored at once
 
 
-def store_list(provider_id: int, found: ModelList) -> None:
-    """Bring the stored models in line with a list: new ones in, known ones updated, missing ones marked as vanished."""
+def store_list(provider_id: int, found: ModelList, since: datetime | None = None) -> None:
+    """Bring the stored models in line with a list: new ones in, known ones updated, missing ones marked as vanished.
+
+    What was read by a refresh that began `since` counts only while the provider is as it was then.
+    """
     models = found.models[:MOST_MODELS]
     bundled = _bundled(provider_id, models)
     changes = Changes()
     with writing() as session:
-        provider = session.get(Provider, provider_id)
-        if provider is None:
+        # Until this is stored nobody changes the provider, but models may still be added.
+        provider = session.get(Provider, provider_id, with_for_update={"of": Provider, "key_share": True})
+        if provider is None or (since and provider.refresh_started_at != since):
             return
         is_first = provider.refreshed_at is None
         for start in range(0, len(models), CHUNK):
@@ -63,8 +68,13 @@ def _store(
     session: Session, provider_id: int, models: list[ModelInfo], start: int, bundled: Bundled, changes: Changes
 ) -> None:
     hashes = {id_hash(info.id): info for info in models}
+    # Locked: what people and checks say meanwhile of the same rows would be written over otherwise.
     rows = session.scalars(
-        select(Model).options(undefer(Model.facts)).where(Model.provider_id == provider_id, Model.id_hash.in_(hashes))
+        select(Model)
+        .options(undefer(Model.facts))
+        .where(Model.provider_id == provider_id, Model.id_hash.in_(hashes))
+        .order_by(Model.id)
+        .with_for_update(of=Model)
     )
     known = {row.id_hash: row for row in rows}
     for position, (key, info) in enumerate(hashes.items(), start):

@@ -38,7 +38,7 @@ def closeness(query: str) -> ColumnElement[int]:
     begun = and_(
         *(or_(text.startswith(word, autoescape=True), *later) for word, later in zip(words, each, strict=True))
     )
-    return case((and_(begun, first), 0), (begun, 1), else_=2)
+    return case((~begun, 2), (first, 0), else_=1)
 
 
 def _holds(word: str, names: dict[int, str]) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, ForeignKey, Select, Text, UniqueConstraint, func, select, true
+from sqlalchemy import JSON, ColumnElement, ForeignKey, Index, Select, Text, UniqueConstraint, func, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship, undefer
 
@@ -25,10 +25,14 @@ class Model(Record):
     """One model id at one provider. Ids are opaque; `id_hash` keeps them unique at any length."""
 
     __tablename__ = "models"
-    __table_args__ = (UniqueConstraint("provider_id", "id_hash"),)
+    __table_args__ = (
+        UniqueConstraint("provider_id", "id_hash"),
+        # What the picker counts, and the order in which it shows.
+        Index("ix_models_offered", "provider_id", "kind", "is_enabled", "vanished_at", "position"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id", ondelete="CASCADE"), index=True)
+    provider_id: Mapped[int] = mapped_column(ForeignKey("providers.id", ondelete="CASCADE"))
     model_id: Mapped[str] = mapped_column(Text)
     id_hash: Mapped[str] = mapped_column(Text)
     display_name: Mapped[str | None] = mapped_column(Text)
@@ -186,6 +190,6 @@ def models_of(session: Session, provider_id: int, most: int | None = None) -> li
     )
 
 
-def load_facts(session: Session, *which: ColumnElement[bool]) -> None:
-    """Load the facts of models that are loaded already, which keeps them out of lists that do not show them."""
-    session.scalars(select(Model).where(*which).options(undefer(Model.facts))).all()
+def load_facts(session: Session, *which: ColumnElement[bool]) -> dict[int, Model]:
+    """Load models with their facts, by key; lists that do not show facts leave them out."""
+    return {row.id: row for row in session.scalars(select(Model).where(*which).options(undefer(Model.facts)))}

@@ -5,11 +5,12 @@ from sqlalchemy.orm import Session
 from webapp.accounts.user import User
 from webapp.core.errors import ConflictError, NotFoundError
 from webapp.models.model import Model, id_hash, visible_models
+from webapp.providers.provider import ALIAS
 
 
 def qualified(model: Model) -> str:
-    """Return the name that always means this model."""
-    return f"{model.provider.slug}/{model.model_id}"
+    """Return the name that always means this model; that of an alias is one word."""
+    return model.model_id if model.provider.dialect == ALIAS else f"{model.provider.slug}/{model.model_id}"
 
 
 def find_named(session: Session, user: User, name: str) -> Model:
@@ -17,7 +18,8 @@ def find_named(session: Session, user: User, name: str) -> Model:
     slug, _, rest = name.partition("/")
     rows = session.scalars(visible_models(user).where(Model.id_hash.in_([id_hash(name), id_hash(rest)]))).all()
     whole = [row for row in rows if row.provider.slug == slug and row.model_id == rest]
-    found = whole or [row for row in rows if row.model_id == name]
+    bare = [row for row in rows if row.model_id == name]
+    found = whole or [row for row in bare if row.provider.dialect == ALIAS] or bare  # an alias is named to be meant
     if not found:
         raise NotFoundError
     if len(found) > 1:

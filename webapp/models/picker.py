@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, groupby
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, Label, Select, and_, case, false, func, select
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
@@ -40,11 +41,30 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
+class Offered:
+    """A model as a row shows it: whole records take longer to load than all else that a search does."""
+
+    id: int
+    provider_id: int
+    model_id: str
+    display_name: str | None
+    capabilities: Mapping[str, bool | None]
+    context_length: int | None
+    input_price: float | None
+    is_favourite: bool
+
+    @property
+    def name(self) -> str:
+        """What to call it on a page."""
+        return self.display_name or self.model_id
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """One page of results, grouped by provider in a stable order. Counts are of all pages, by provider."""
 
     query: str
-    groups: list[tuple[Standing, list[Model]]]
+    groups: list[tuple[Standing, list[Offered]]]
     counts: dict[int, int]
     offset: int
     limit: int
@@ -76,8 +96,8 @@ class Choice:
 class Kept:
     """What comes first while nothing is searched: favourites by name, then what was used last, without favourites."""
 
-    favourites: list[tuple[Standing, Model]]
-    recents: list[tuple[Standing, Model]]
+    favourites: list[tuple[Standing, Offered]]
+    recents: list[tuple[Standing, Offered]]
 
 
 def search_models(
@@ -96,7 +116,7 @@ def search_models(
     ).all()
     order = sorted(groups, key=lambda row: _place(standings[row[0]], row[2]))
     choice = Choice(query, [], {row[0]: row[1] for row in order}, max(0, offset), limit, filters, standings)
-    choice.groups.extend(_page(session, choice, found, rank))
+    choice.groups.extend(_page(session, user, choice, found, rank))
     return choice
 
 
@@ -106,21 +126,21 @@ def kept_models(session: Session, user: User, filters: Filters, known: Mapping[i
     `known` is how the providers stand that they let through, if that was looked up already.
     """
     standings = known or _standings(session, user, filters)
-    mine = select(Model).join(Mark).where(Mark.user_id == user.id, _found("", user, filters, standings))
+    mine = _offered(user).where(_found("", user, filters, standings))
     stars = mine.where(Mark.is_favourite).order_by(Model.search_text).limit(MOST_STARS)
     used = mine.where(~Mark.is_favourite, Mark.used_at.is_not(None)).order_by(Mark.used_at.desc()).limit(RECENT)
-    found = [[(standings[row.provider_id], row) for row in session.scalars(rows)] for rows in (stars, used)]
-    return Kept(*found)
+    found = [[Offered(*row) for row in session.execute(rows)] for rows in (stars, used)]
+    return Kept(*([(standings[row.provider_id], row) for row in rows] for rows in found))
 
 
-def starred_among(session: Session, user: User, model_pks: list[int]) -> set[int]:
-    """Return which of these models are this user's favourites."""
-    stars = select(Mark.model_pk).where(Mark.user_id == user.id, Mark.is_favourite, Mark.model_pk.in_(model_pks))
-    return set(session.scalars(stars))
+def count_offered(session: Session, user: User) -> int:
+    """Return among how many models this user may choose."""
+    standings = standings_of(user)
+    return session.scalar(select(func.count()).select_from(Model).where(_found("", user, Filters(), standings))) or 0
 
 
-def _standings(session: Session, user: User, filters: Filters) -> dict[int, Standing]:
-    found = standings_of(session, user)
+def _standings(session: Session, user: User, filters: Filters) -> Mapping[int, Standing]:
+    found = standings_of(user)
     if filters.provider_id:
         found = {key: row for key, row in found.items() if key == filters.provider_id}
     if HEALTHY in filters.must:
@@ -153,10 +173,11 @@ def _place(standing: Standing, best: int) -> tuple[object, ...]:
 
 def _page(
     session: Session,
+    user: User,
     choice: Choice,
     found: ColumnElement[bool],
     rank: ColumnElement[int],
-) -> list[tuple[Standing, list[Model]]]:
+) -> list[tuple[Standing, list[Offered]]]:
     """Load the rows of the providers into whose span the page falls."""
     places: dict[int, int] = {}
     start, before = 0, 0
@@ -168,17 +189,40 @@ def _page(
         start += count
     if not places:
         return []
+    # The keys are sorted first: thousands of whole rows would be read to be thrown away. Within one provider and
+    # without words an index has them in this order.
+    order: list[Label[int]] = []
+    if len(places) > 1:
+        order.append(case(places, value=Model.provider_id).label("place"))
+    if choice.query.strip():
+        order.append(rank.label("rank"))
     keys = (
-        select(Model.id)
+        select(Model.id, *order)
         .where(found, Model.provider_id.in_(places))
-        .order_by(case(places, value=Model.provider_id), rank, Model.position, Model.id)
+        .order_by(*order, Model.position, Model.id)
         .offset(choice.offset - before)
         .limit(choice.limit)
+        .subquery()
     )
-    # The keys are sorted first: thousands of whole rows would be read to be thrown away.
-    ids = session.scalars(keys).all()
-    rows = {row.id: row for row in session.scalars(select(Model).where(Model.id.in_(ids)))}
+    rows = _offered(user).join(keys, keys.c.id == Model.id)
+    rows = rows.order_by(*(keys.c[column.name] for column in order), Model.position, Model.id)
+    found_rows = (Offered(*row) for row in session.execute(rows))
     return [
         (choice.standings[provider_id], list(group))
-        for provider_id, group in groupby((rows[key] for key in ids), key=lambda row: row.provider_id)
+        for provider_id, group in groupby(found_rows, key=attrgetter("provider_id"))
     ]
+
+
+def _offered(user: User) -> Select[*tuple[Any, ...]]:
+    """Select the columns of `Offered`."""
+    marked = and_(Mark.model_pk == Model.id, Mark.user_id == user.id)
+    return select(
+        Model.id,
+        Model.provider_id,
+        Model.model_id,
+        Model.display_name,
+        Model.capabilities,
+        Model.context_length,
+        Model.input_price,
+        func.coalesce(Mark.is_favourite, false()),
+    ).outerjoin(Mark, marked)

@@ -1,17 +1,19 @@
 """The picker: one dialog, wherever a model is chosen. Without JavaScript it is a page."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, g, request, url_for
+from flask_babel import gettext
 
 from webapp.core.database import db
 from webapp.models.mark import set_favourite
 from webapp.models.matching import LONGEST_QUERY
 from webapp.models.model import find_known_model
-from webapp.models.picker import FILTERS, Choice, Filters, kept_models, search_models, starred_among
+from webapp.models.picker import FILTERS, Choice, Filters, Kept, Offered, kept_models, search_models
 from webapp.models.preview import preview_model
 from webapp.models.standing import Standing
+from webapp.web.filters import compact, price
 from webapp.web.render import fragment, go_to, page, wants_fragment
 from webapp.web.requests import record_id
 
@@ -49,21 +51,35 @@ def update_favourite() -> Response:
 
 
 def _drawn(choice: Choice) -> dict[str, Any]:
-    shown = [row.id for _, rows in choice.groups for row in rows]
-    values = {"choice": choice, "stars": starred_among(db.session, g.user, shown)}
-    return values | (_kept(choice.filters, choice.standings))
+    shown = [row for _, rows in choice.groups for row in rows]
+    return {"choice": choice, **_kept(choice.filters, choice.standings, shown)}
 
 
-def _kept(filters: Filters, standings: Mapping[int, Standing] | None = None) -> dict[str, Any]:
-    """What comes before the groups of providers, while nothing is searched."""
-    values = {
+def _kept(
+    filters: Filters, standings: Mapping[int, Standing] | None = None, others: Iterable[Offered] = ()
+) -> dict[str, Any]:
+    """What comes before the groups of providers, while nothing is searched; and what all rows share."""
+    kept = Kept([], [])
+    if not _query().strip() and not request.values.get("offset", 0, record_id):
+        kept = kept_models(db.session, g.user, filters, standings)
+    groups = [("favourites", kept.favourites), ("recents", kept.recents)]
+    return {
         "chosen": request.values.get("chosen", type=record_id),
         "conversation": request.values.get("conversation"),
+        "kept": [group for group in groups if group[1]],
+        **_figures([*others, *(row for _, rows in groups for _, row in rows)]),
     }
-    if _query().strip() or request.values.get("offset", 0, record_id):
-        return values | {"kept": []}
-    kept = kept_models(db.session, g.user, filters, standings)
-    return values | {"kept": [("favourites", kept.favourites), ("recents", kept.recents)]}
+
+
+def _figures(rows: list[Offered]) -> dict[str, Any]:
+    """Sizes and prices in words. Most rows share them, and to write a number takes longer than to draw a row."""
+    prices = {row.input_price for row in rows if row.input_price is not None}
+    return {
+        "sizes": {
+            size: gettext("%(size)s ctx", size=compact(size)) for size in {row.context_length for row in rows} if size
+        },
+        "prices": {value: gettext("%(price)s in", price=price(value)) if value else price(value) for value in prices},
+    }
 
 
 def _query() -> str:

@@ -1,6 +1,6 @@
 """One model beside the picker's list: where else it is, and what it lacks of what a conversation needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ def preview_model(session: Session, user: User, model_pk: int, conversation_id: 
     """Return what is known of a model that this user may see; raise NotFoundError otherwise."""
     model = find_known_model(session, user, model_pk)
     session.refresh(model, ["facts"])
-    standings = standings_of(session, user)
+    standings = standings_of(user)
     mark = session.get(Mark, (user.id, model.id))
     needs = needs_of(session, user, conversation_id) if needs_of and conversation_id else []
     return Preview(
@@ -66,7 +66,7 @@ def preview_model(session: Session, user: User, model_pk: int, conversation_id: 
     )
 
 
-def _others(session: Session, model: Model, standings: dict[int, Standing]) -> list[tuple[Standing, Model]]:
+def _others(session: Session, model: Model, standings: Mapping[int, Standing]) -> list[tuple[Standing, Model]]:
     name = base_name(model.model_id)
     usable = [key for key, row in standings.items() if row.is_usable and key != model.provider_id]
     alike = session.scalars(

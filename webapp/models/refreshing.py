@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.providers.provider import Provider, visible_providers
-from webapp.providers.schedule import COOL_DOWN, is_readable, may_be_read
+from webapp.providers.schedule import COOL_DOWN
 
 LONGEST_WATCH = timedelta(minutes=10)  # whoever reads may have been stopped
 
@@ -44,12 +44,6 @@ class Progress:
     def _was_asked(self, row: Provider) -> bool:
         # Every answer, good or bad, holds back the next call for at least this long.
         return row.refresh_blocked_until is not None and row.refresh_blocked_until >= self.since + COOL_DOWN
-
-
-def to_be_read(session: Session, user: User) -> Progress:
-    """Return the providers whose lists are read when this user asks for all of them now."""
-    rows = session.scalars(visible_providers(user).where(may_be_read()))
-    return Progress(clock.now(), [row for row in rows if is_readable(row)])
 
 
 def being_read(rows: Iterable[Provider]) -> Progress:

@@ -13,7 +13,7 @@ from webapp.models.discovery import refresh_all
 from webapp.models.list_forms import NewModelForm, OverrideForm, read_chosen, read_moment, read_wanted, where
 from webapp.models.model import add_model, find_known_model
 from webapp.models.overlay import override
-from webapp.models.refreshing import being_read, progress, to_be_read
+from webapp.models.refreshing import Progress, being_read, progress
 from webapp.models.table import Wanted, find_table
 from webapp.providers.provider import Provider, find_own_provider, visible_providers
 from webapp.web.render import fragment, go_to, page, wants_fragment
@@ -121,8 +121,8 @@ def create_model() -> Response:
 @models.post("/models/refreshes")
 def create_refreshes() -> Response:
     """Read the lists of all providers again, in the background."""
-    begun = to_be_read(db.session, g.user)
-    refresh_all(db.session, g.user)
+    since = clock.now()
+    begun = Progress(since, refresh_all(db.session, db.session.scalars(visible_providers(g.user)).all()))
     if not wants_fragment():
         return go_to(url_for("models.list_models"))
     return fragment(REFRESHES, progress=begun, of=packed(begun.keys))

@@ -64,14 +64,14 @@ def list_models() -> Response:
     choice = search_models(
         db.session, g.user, asked.get("q", ""), asked.get("offset", 0), asked.get("limit", PAGE), filters
     )
-    load_facts(db.session, Model.id.in_([row.id for _, rows in choice.groups for row in rows]))
+    known = load_facts(db.session, Model.id.in_([row.id for _, rows in choice.groups for row in rows]))
     found: Found = {
         "providers": [
             {
                 "id": standing.provider.id,
                 "slug": standing.provider.slug,
                 "name": standing.provider.name,
-                "models": [model_shape(row, standing.provider) for row in rows],
+                "models": [model_shape(known[row.id], standing.provider) for row in rows],
             }
             for standing, rows in choice.groups
         ],

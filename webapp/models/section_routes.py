@@ -8,16 +8,17 @@ from flask_babel import gettext, ngettext
 from webapp.core import clock
 from webapp.core.database import db
 from webapp.core.errors import ConflictError
-from webapp.models.discovery import start_refresh
+from webapp.models.discovery import refresh_all, start_refresh
 from webapp.models.drift import all_drifts, drifts_of, named_models
 from webapp.models.forms import ModelForm
-from webapp.models.model import add_model, find_model, models_of
+from webapp.models.model import Model, add_model, find_model, models_of
 from webapp.models.replacement import flagged, replacements_of_default
-from webapp.providers.bulk import Reason, callable_providers
+from webapp.providers.bulk import callable_providers
 from webapp.providers.bulk_routes import chosen, list_again, tell
 from webapp.providers.provider import Provider, find_own_provider, find_provider
 from webapp.providers.schedule import COOL_DOWN, HOURS, set_hours
 from webapp.web.render import fragment, go_to, page, wants_fragment
+from webapp.web.requests import record_id
 
 provider_models = Blueprint("provider_models", __name__)
 
@@ -56,11 +57,10 @@ def update_schedule(provider_id: int) -> Response:
 def create_refreshes() -> Response:
     """Read the lists of the chosen providers again, in the background."""
     outcome = callable_providers(chosen())
-    for provider in list(outcome.done):
-        reason: Reason | None = None if provider.has_list else "no_list"
-        if reason or not start_refresh(db.session, provider):
-            outcome.done.remove(provider)
-            outcome.leave_out(reason or "recent")
+    callable_ones, outcome.done = outcome.done, refresh_all(db.session, outcome.done)
+    for provider in callable_ones:
+        if provider not in outcome.done:
+            outcome.leave_out("recent" if provider.has_list else "no_list")
     done = ngettext("Reading %(num)s list", "Reading %(num)s lists", len(outcome.done))
     return list_again(tell(done, outcome))
 
@@ -93,19 +93,38 @@ def create_model(provider_id: int) -> Response:
 @provider_models.post("/models/<int:model_pk>/default")
 def update_default(model_pk: int) -> Response:
     """Make a model its provider's default: tests and new chats begin with it."""
-    model = find_model(db.session, g.user, model_pk)
-    find_own_provider(db.session, g.user, model.provider_id).default_model = model.model_id
-    db.session.commit()
+    model = _make_default(model_pk)
     if "model-page" in request.form:
         return go_to(url_for("model_page.show_model", model_pk=model_pk))
     return _section(model.provider_id)
 
 
-def _section(provider_id: int, form: ModelForm | None = None, status: int = 200, *, is_held: bool = False) -> Response:
+@provider_models.post("/providers/default")
+def choose_default() -> Response:
+    """Make `model`, which was chosen in the picker, its provider's default."""
+    model = _make_default(request.form.get("model", 0, record_id))
+    return _section(model.provider_id, part="models/_section_again.html")
+
+
+def _make_default(model_pk: int) -> Model:
+    model = find_model(db.session, g.user, model_pk)
+    find_own_provider(db.session, g.user, model.provider_id).default_model = model.model_id
+    db.session.commit()
+    return model
+
+
+def _section(
+    provider_id: int,
+    form: ModelForm | None = None,
+    status: int = 200,
+    *,
+    is_held: bool = False,
+    part: str = "models/_section.html",
+) -> Response:
     provider = find_provider(db.session, g.user, provider_id)
     if not wants_fragment() and status == 200 and request.method == "POST":
         return go_to(url_for("providers.show_provider", provider_id=provider_id))
-    draw, name = (fragment, "models/_section.html") if wants_fragment() else (page, "models/section.html")
+    draw, name = (fragment, part) if wants_fragment() else (page, "models/section.html")
     rows = models_of(db.session, provider_id, None if "all" in request.args else SHOWN)
     drifts = drifts_of(db.session, provider_id)
     values = {

@@ -1,6 +1,6 @@
 """How the providers stand whose models are offered: whether they can be used, and why not. No provider is asked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,9 +8,11 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from webapp.accounts.user import User
+from webapp.core.database import reading
+from webapp.core.memory import memory
 from webapp.providers.check import BAD, GOOD, Check
 from webapp.providers.checks import RUNGS
-from webapp.providers.provider import Provider, visible_providers
+from webapp.providers.provider import Provider, open_to
 
 READY, UNTESTED, FAILED, DOWN, UNREADABLE, KEYLESS = "ready", "untested", "failed", "down", "unreadable", "keyless"
 DOORSTEP = RUNGS.index("list")  # whoever fails a test before does not answer at all
@@ -18,7 +20,7 @@ DOORSTEP = RUNGS.index("list")  # whoever fails a test before does not answer at
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One provider; `since` tells when its newest series of failed tests began."""
+    """One provider (detached, for requests share it); `since` tells when its newest series of failed tests began."""
 
     provider: Provider
     word: str
@@ -35,11 +37,16 @@ class Standing:
         return self.word in (READY, UNTESTED)
 
 
-def standings_of(session: Session, user: User) -> dict[int, Standing]:
-    """Return how the switched-on providers stand that this user may use, by id."""
-    providers = session.scalars(visible_providers(user).where(Provider.is_enabled)).all()
-    newest = _newest_checks(session, [row.id for row in providers])
-    since = _failing_since(session, [provider_id for provider_id, word in newest.items() if word == DOWN])
+def standings_of(user: User) -> Mapping[int, Standing]:
+    """Return how the switched-on providers stand whose models this user may choose, by id; remembered for a second."""
+    return memory.get(("standings", user.id), lambda: _read_standings(user))
+
+
+def _read_standings(user: User) -> Mapping[int, Standing]:
+    with reading() as session:
+        providers = session.scalars(open_to(user).where(Provider.is_enabled)).all()
+        newest = _newest_checks(session, [row.id for row in providers])
+        since = _failing_since(session, [provider_id for provider_id, word in newest.items() if word == DOWN])
     return {row.id: Standing(row, _word(row, newest.get(row.id, UNTESTED)), since.get(row.id)) for row in providers}
 
 

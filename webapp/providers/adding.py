@@ -11,7 +11,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp.accounts.user import User
 from webapp.core.errors import BusyError, CryptoError
-from webapp.providers.provider import Provider, store_key
+from webapp.providers.keys import store_key
+from webapp.providers.provider import Provider
 from webapp.upstream.addresses import origin
 
 # Set once at start by the wiring: `webapp.models` stands to our right and must not be imported here.

@@ -15,8 +15,9 @@ from webapp.providers.check import UNKNOWN
 from webapp.providers.checks import begin_check
 from webapp.providers.editing import confirm_private
 from webapp.providers.failure import failure_record
+from webapp.providers.keys import change_address
 from webapp.providers.private_address import is_open
-from webapp.providers.provider import Provider, change_address
+from webapp.providers.provider import Provider
 from webapp.providers.schedule import note_change
 from webapp.providers.vendors import known_addresses
 from webapp.upstream.addresses import AddressError, host_port, is_denied, needs_confirmation, normalise, origin

@@ -10,9 +10,10 @@ from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
 from webapp.providers import adding
 from webapp.providers.adding import add_provider
+from webapp.providers.keys import change_address
 from webapp.providers.limits import times_of
 from webapp.providers.private_address import is_open, open_address
-from webapp.providers.provider import Provider, change_address
+from webapp.providers.provider import Provider
 from webapp.providers.schedule import note_change
 from webapp.providers.vendors import vendor
 from webapp.upstream.addresses import host_port, origin

@@ -13,6 +13,7 @@ from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
 from webapp.providers.editing import ProviderInput, confirm_private
 from webapp.providers.header_forms import FORBIDDEN_HEADERS, TOKEN, HeaderForm
+from webapp.providers.key_forms import LONGEST_KEY, clean_key
 from webapp.providers.private_address import is_open
 from webapp.providers.provider import Provider
 from webapp.providers.vendors import Vendor, maker_of_key, vendor, vendors
@@ -31,7 +32,7 @@ from webapp.upstream.pasted import Pasted, read_pasted
 from webapp.upstream.target import AuthStyle
 from webapp.web.forms import Form, no_control_characters, strip
 
-LONGEST_KEY, LONGEST_NAME, MOST_HEADERS = 8_000, 100, 20
+LONGEST_NAME, MOST_HEADERS = 100, 20
 ADDRESS_ERRORS = {
     "empty": lazy_gettext("Type the address, for example https://api.example.com/v1."),
     "too_long": lazy_gettext("The address is longer than 2,048 characters."),
@@ -58,7 +59,7 @@ class ProviderForm(Form):
     dialect = RadioField(lazy_gettext("Protocol"), choices=["openai", "anthropic"], default="openai")
     auth_style = RadioField(lazy_gettext("Authentication"), choices=[style.value for style in AuthStyle])
     auth_name = StringField(lazy_gettext("Header or parameter"), filters=[strip])
-    api_key = PasswordField(lazy_gettext("API key"), [Length(max=LONGEST_KEY)])
+    api_key = PasswordField(lazy_gettext("API key"), [Length(max=LONGEST_KEY), clean_key])
     headers = FieldList(FormField(HeaderForm), max_entries=2 * MOST_HEADERS)
     allow_private = BooleanField(lazy_gettext("Open this address"))
     is_shared = BooleanField(lazy_gettext("Everybody here may use it"))
@@ -97,12 +98,6 @@ class ProviderForm(Form):
                 raise ValidationError(gettext("A header name holds letters, digits and hyphens."))
             if field.data.lower() in FORBIDDEN_HEADERS - {"authorization"}:
                 raise ValidationError(gettext("%(name)s is set by Jackfield itself.", name=field.data))
-
-    def validate_api_key(self, field: PasswordField) -> None:
-        """Clean what a clipboard adds; refuse what cannot be sent."""
-        field.data = (field.data or "").strip().strip("\"'")
-        if any(not "!" <= char <= "~" for char in field.data):
-            raise ValidationError(gettext("A key is one line of plain ASCII characters without spaces. Copy it again."))
 
     def validate_headers(self, field: FieldList) -> None:
         """None is dropped in silence."""

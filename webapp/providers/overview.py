@@ -1,6 +1,8 @@
 """What the provider list shows: every provider with its newest test, sorted into tabs. No provider is asked."""
 
 from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
 
 from sqlalchemy import case
 from sqlalchemy.orm import Session
@@ -8,7 +10,7 @@ from sqlalchemy.orm import Session
 from webapp.accounts.user import User
 from webapp.core.memory import memory
 from webapp.providers.check import BAD, Check, latest_checks, latest_verdict
-from webapp.providers.credential import Credential
+from webapp.providers.credential import Credential, have_trouble
 from webapp.providers.provider import Provider, visible_providers
 from webapp.upstream.addresses import origin
 
@@ -33,7 +35,9 @@ def overview(session: Session, user: User, tab: str, query: str) -> Overview:
         .order_by(case((Provider.vendor_id == "demo", 1), else_=0), Provider.name)
     ).all()
     bad = {
-        provider.id for provider, verdict in found if _is_bad(provider.is_enabled, provider.is_key_unreadable, verdict)
+        provider.id
+        for provider, verdict in found
+        if needs_attention(provider.is_enabled, provider.has_key_trouble, verdict)
     }
     words = query.casefold().split()
     shown = [
@@ -54,20 +58,24 @@ def tab_counts(session: Session, user: User) -> dict[str, int]:
 
 
 def _count_tabs(session: Session, user: User) -> dict[str, int]:
-    columns = (Provider.is_enabled, Provider.base_url, Check.status, Credential)
+    columns = (Provider.id, Provider.is_enabled, Provider.base_url, Provider.auth_style, Check.status, Credential)
     rows = session.execute(
         visible_providers(user)
         .with_only_columns(*columns)
         .outerjoin(Check, Check.id == latest_verdict())
-        .outerjoin(Credential, Credential.provider_id == Provider.id)
+        .outerjoin(Provider.credentials)
+        .order_by(Provider.id)
     ).all()
-    attention = sum(
-        _is_bad(row.is_enabled, bool(row.Credential) and not row.Credential.may_open(origin(row.base_url)), row.status)
-        for row in rows
-    )
-    return {"all": len(rows), "attention": attention, "disabled": sum(not row.is_enabled for row in rows)}
+    found: list[list[Any]] = [list(group) for _, group in groupby(rows, key=lambda row: row.id)]
+    attention = sum(needs_attention(own[0].is_enabled, _has_key_trouble(own), own[0].status) for own in found)
+    return {"all": len(found), "attention": attention, "disabled": sum(not own[0].is_enabled for own in found)}
 
 
-def _is_bad(is_enabled: bool, is_key_unreadable: bool, verdict: str | None) -> bool:
-    """Whether an enabled provider failed the newest test that came to an end, or its key cannot be read."""
-    return is_enabled and (is_key_unreadable or verdict == BAD)
+def needs_attention(is_enabled: bool, has_trouble: bool, verdict: str | None) -> bool:
+    """Whether an enabled provider failed the newest test that came to an end, or has trouble with its keys."""
+    return is_enabled and (verdict == BAD or has_trouble)
+
+
+def _has_key_trouble(own: list[Any]) -> bool:
+    """The same as the provider's property, from columns: a row for each key."""
+    return have_trouble(own[0].auth_style, own[0].base_url, [row.Credential for row in own if row.Credential])

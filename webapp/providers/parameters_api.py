@@ -1,16 +1,21 @@
-"""Parameters and limits as programs see them."""
+"""Parameters, limits and route as programs see them."""
 
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypedDict, cast
+
+from flask_babel import gettext
 
 from webapp.providers.limit_forms import checked_limits
 from webapp.providers.limits import MOST_CONCURRENT, MOST_PER_MINUTE, rate_of
 from webapp.providers.provider import Provider
 from webapp.providers.turns import turns
+from webapp.web.asked import InvalidInputError
 from webapp.web.shapes import About
 
 # Checks a layer by what the provider takes. Set by webapp/features.py: what a layer is, belongs to `webapp.models`.
 check_layer: Callable[[Mapping[str, Any], Provider], dict[str, Any]] | None = None
+# Tells whether a provider may be set to a route. Set there, too: gateways belong to `webapp.routing`.
+is_route: Callable[[str], bool] = {"direct", "automatic"}.__contains__
 
 
 class Parameters(TypedDict, total=False):
@@ -40,7 +45,11 @@ class Limits(TypedDict, total=False):
 
 
 def take_over(provider: Provider, fields: Mapping[str, Any]) -> None:
-    """Set parameters and limits that were sent along. Raises InvalidInputError."""
+    """Set parameters, limits and route that were sent along. Raises InvalidInputError."""
+    if "route" in fields:
+        if not is_route(fields["route"]):
+            raise InvalidInputError({"route": [gettext("There is no such gateway. Choose one of the list.")]})
+        provider.route = fields["route"]
     if "parameters" in fields and check_layer:
         provider.parameters = check_layer(fields["parameters"], provider)
     if "limits" in fields:

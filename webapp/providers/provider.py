@@ -3,18 +3,18 @@
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import JSON, ForeignKey, Select, Text, or_, select
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, foreign, mapped_column, relationship
 
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime
-from webapp.core.errors import ConflictError, ForbiddenError, NotFoundError
+from webapp.core.errors import ConflictError, CryptoError, ForbiddenError, NotFoundError
 from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
-from webapp.providers.credential import Credential
+from webapp.providers.credential import Credential, have_trouble
 from webapp.providers.limits import times_of
 from webapp.providers.private_address import is_open
 from webapp.providers.vendors import Vendor, vendor
@@ -65,14 +65,20 @@ class Provider(Record):
     route: Mapped[str] = mapped_column(Text, default="direct", server_default="direct")  # routing/choose.py
     care: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")  # routing/care.py
     credentials: Mapped[list[Credential]] = relationship(
-        lazy="selectin", passive_deletes=True, order_by=Credential.id, cascade="all, delete-orphan"
+        primaryjoin=lambda: (Provider.id == foreign(Credential.provider_id)) & Credential.deleted_at.is_(None),
+        lazy="selectin",
+        passive_deletes=True,
+        order_by=Credential.id,
+        cascade="all, delete-orphan",
     )
 
     @property
     def credential(self) -> Credential | None:
-        """The key that stands for all: the first that may be used, else the first."""
-        usable = (row for row in self.credentials if row.is_usable)
-        return next(usable, None) or next(iter(self.credentials), None)
+        """The key that stands for all: the first that works as far as is known, else the first that may be used."""
+        usable = [row for row in self.credentials if row.is_usable]
+        if len(usable) > 1:
+            usable.sort(key=lambda row: not row.may_open(origin(self.base_url)))
+        return next(iter(usable or self.credentials), None)
 
     @property
     def vendor(self) -> Vendor:
@@ -97,13 +103,29 @@ class Provider(Record):
 
     @property
     def needs_key(self) -> bool:
-        """Whether calls cannot work because no key is at hand."""
-        return self.auth_style != AuthStyle.NONE and not self.credential and not self.environment_key
+        """Whether calls cannot work because no key is at hand, or none that may be used."""
+        if self.auth_style == AuthStyle.NONE or any(row.is_usable for row in self.credentials):
+            return False
+        return not self.environment_key
 
     @property
     def is_key_unreadable(self) -> bool:
         """Whether the stored key cannot open: its master key is gone, or it was saved for another address."""
         return self.credential is not None and not self.credential.may_open(origin(self.base_url))
+
+    @property
+    def key_fault(self) -> Literal["refused", "expired", "disabled"] | None:
+        """Why none of its stored keys may be used, although there are some."""
+        if not self.needs_key or not self.credentials:
+            return None
+        if any(row.disabled_because for row in self.credentials):
+            return "refused"
+        return "expired" if any(row.is_expired for row in self.credentials) else "disabled"
+
+    @property
+    def has_key_trouble(self) -> bool:
+        """Whether somebody should look after its keys."""
+        return have_trouble(self.auth_style, self.base_url, self.credentials)
 
     @property
     def is_usable(self) -> bool:
@@ -139,8 +161,15 @@ class Provider(Record):
         return user.id == self.owner_id or (user.is_admin and self.is_shared)
 
     def key(self, credential_id: int | None = None) -> Secret | None:
-        """Open one of the keys for one call; raise CryptoError when it does not belong to this record and address."""
-        chosen = next((row for row in self.credentials if row.id == credential_id), self.credential)
+        """Open one of the keys for one call; raise CryptoError when it does not belong to this record and address.
+
+        Without a number it is the one that stands for all.
+        """
+        chosen = self.credential
+        if credential_id is not None:
+            chosen = next((row for row in self.credentials if row.id == credential_id), None)
+            if chosen is None:
+                raise CryptoError("This key was deleted.")
         return chosen.open(self.owner_id, origin(self.base_url)) if chosen else self.environment_key
 
     def target(self, session: Session) -> Target:
@@ -204,30 +233,6 @@ def find_own_provider(session: Session, user: User, provider_id: int) -> Provide
     if not found.may_change(user):
         raise ForbiddenError
     return found
-
-
-def change_address(session: Session, provider: Provider, base_url: str, key: Secret | None) -> None:
-    """Set address and key. A stored key stays only while the origin does: another one drops it, and sealed headers."""
-    if provider.is_builtin and base_url != provider.base_url:
-        raise ConflictError
-    if provider.base_url and base_url and origin(base_url) != origin(provider.base_url):
-        provider.credentials.clear()
-        provider.headers = []
-    provider.base_url = base_url
-    session.flush()
-    if key:
-        store_key(session, provider, key, provider.credential)
-
-
-def store_key(session: Session, provider: Provider, key: Secret, replaced: Credential | None = None) -> Credential:
-    """Keep one more key, or another one in the place of `replaced`; it is bound to owner and address."""
-    row = replaced or Credential(provider_id=provider.id, origin="", sealed="", hint="")
-    if replaced is None:
-        provider.credentials.append(row)
-        session.flush()
-    row.seal(key, provider.owner_id, origin(provider.base_url))
-    row.is_enabled, row.disabled_because, row.last_failure = True, None, None
-    return row
 
 
 def delete_provider(provider: Provider) -> None:

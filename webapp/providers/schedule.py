@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import flag_modified
 
 from webapp.core import clock
 from webapp.providers.provider import LONGEST_REFRESH, Provider
@@ -64,8 +65,13 @@ def note_failure(provider: Provider, failure: dict[str, Any]) -> None:
 
 
 def note_change(provider: Provider) -> None:
-    """Key, address or headers changed: what was known of the list's times says nothing any more."""
-    provider.refresh_due_at = provider.refresh_blocked_until = provider.list_etag = None
+    """Key, address or headers changed: what was known of the list's times says nothing any more.
+
+    Nor does what a refresh finds that runs now; the list may be read again beside it.
+    """
+    for name in ("refresh_started_at", "refresh_due_at", "refresh_blocked_until", "list_etag"):
+        setattr(provider, name, None)
+        flag_modified(provider, name)  # a refresh may have begun since this row was loaded
     provider.refresh_failures = 0
 
 

@@ -8,7 +8,8 @@ from werkzeug.datastructures import MultiDict
 from webapp.accounts.user import User
 from webapp.providers.check import Check
 from webapp.providers.editing import ProviderInput
-from webapp.providers.forms import LONGEST_KEY, LONGEST_NAME, MOST_HEADERS, ProviderForm, checked_input
+from webapp.providers.forms import LONGEST_NAME, MOST_HEADERS, ProviderForm, checked_input
+from webapp.providers.key_forms import LONGEST_KEY
 from webapp.providers.parameters_api import Limits, Parameters, stored
 from webapp.providers.provider import Provider
 from webapp.providers.vendors import Vendor, vendor, vendors
@@ -24,6 +25,7 @@ FIXED = ("base_url", "protocol", "auth", "auth_name", "shared")  # of a built-in
 
 Protocol = Literal["openai", "anthropic"]
 Auth = Literal["bearer", "header", "query", "none"]
+Route = Annotated[str, About("direct, automatic, or the slug of a gateway", 1, 60)]
 Verdict = Literal["good", "bad", "unknown", "skipped"]
 Name = Annotated[str, About(least=1, most=LONGEST_NAME)]
 Type = Annotated[str, About("The template", choices=tuple(one.id for one in vendors().values() if not one.hidden))]
@@ -43,7 +45,7 @@ class ProviderShape(TypedDict):
     type: str
     protocol: str
     base_url: str
-    route: Literal["direct"]
+    route: Route
     auth: Auth
     auth_name: str
     headers: Headers
@@ -70,7 +72,7 @@ class _ProviderFields(TypedDict, total=False):
     auth: Auth
     auth_name: Annotated[str, About("The header or parameter that carries the key", 0, 100)]
     headers: Headers
-    route: Literal["direct"]
+    route: Route
     shared: bool
     enabled: bool
     refresh_hours: Hours
@@ -143,7 +145,7 @@ def provider_shape(row: Provider, check: Check | None) -> ProviderShape:
         "type": row.vendor_id,
         "protocol": row.dialect,
         "base_url": row.base_url,
-        "route": "direct",
+        "route": row.route,
         "auth": row.auth_style,  # type: ignore[typeddict-item]
         "auth_name": row.auth_name,
         "headers": {header["name"]: "" for header in row.headers or []},

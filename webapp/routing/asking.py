@@ -9,12 +9,13 @@ from typing import Final, TypeVar
 from webapp.core import clock
 from webapp.core.errors import NotFoundError
 from webapp.providers.limits import rate_of
-from webapp.providers.line import Told, Turn
+from webapp.providers.line import OWN_LIMIT, Told, Turn
 from webapp.providers.turns import FREE, turns
 from webapp.routing.choose import choose
 from webapp.routing.dispatch import Trail, call_of, dispatch
 from webapp.routing.dispatch import Turn as Try
 from webapp.routing.health import health
+from webapp.routing.keybook import keybook, used_key
 from webapp.routing.reach import Reached, reach
 from webapp.routing.terms import Option, Question, Rule
 from webapp.upstream.brake import Brake, Stopped
@@ -24,6 +25,7 @@ from webapp.upstream.target import Target
 from webapp.usage.event import OK, STOPPED, Kind, Source, call_to
 from webapp.usage.recorder import record
 
+NO_KEY_LEFT: Final = "enable_key"  # the recovery step when all keys of a provider are out
 HANG_SECONDS: Final = 20.0  # of silence before the first word, while others are left to be asked
 SHORT_WAIT_SECONDS: Final = 1.0  # for a turn at a provider of ours that is limited, while others are left
 
@@ -73,6 +75,7 @@ class Asked:
         self.first_ms: float | None = None
         self._is_over = False
         self._turn: Turn = FREE
+        self._key = used_key(provider, option.key.id)
 
     @property
     def cost_nano_usd(self) -> int | None:
@@ -87,7 +90,7 @@ class Asked:
         """Something came."""
         if self.first_ms is None:
             self.first_ms = (clock.monotonic() - self._began) * 1000
-            health.note_good(call_of(self.option), self.first_ms)
+            self._note_good()
 
     def end(self, outcome: str, reply: Reply | None = None) -> None:
         """Record how it ended: a word of usage/event.py, or the category of a failure."""
@@ -96,12 +99,23 @@ class Asked:
             return
         self._is_over = True
         if outcome == OK and self.first_ms is None:
-            health.note_good(call_of(self.option), None)
+            self._note_good()
         elif self.first_ms is not None and reply and reply.error:
             health.note_failure(call_of(self.option), reply.error)
+            self.note_refusal(reply.error)
         latency_ms = (clock.monotonic() - self._began) * 1000
         self._call.end(outcome, reply, latency_ms=latency_ms, first_token_ms=self.first_ms)
         record(self._call)
+
+    def note_refusal(self, error: UpstreamError) -> None:
+        """The key that it went with was there; what its failure says of health is noted by whom it is told."""
+        if self._key and error.code != OWN_LIMIT:
+            keybook.note_failure(self._key, error)
+
+    def _note_good(self) -> None:
+        health.note_good(call_of(self.option), self.first_ms)
+        if self._key:
+            keybook.note_good(self._key)
 
     def free_provider(self) -> None:
         """The provider has said all: the next call may begin."""
@@ -130,6 +144,8 @@ def ask_in_turn(
     """
     decision = choose(question, rules, health, random.getrandbits(32))
     if not decision.options:
+        if any(step.word == "no_key" for step in decision.steps):
+            raise failure("auth_missing", "None of its keys may be used.", action=NO_KEY_LEFT)
         raise failure("model_not_found", f"Nothing stands behind '{question.subject.name}' that can be asked.")
 
     def attempt(turn: Try) -> Answer:
@@ -145,6 +161,7 @@ def ask_in_turn(
                     asked.begin(_turn(asked, asker, brake, turn.is_last, told))
                     answer = perform(asked, _target(reached.target, turn.is_last), turn.is_last)
             except UpstreamError as error:
+                asked.note_refusal(error)
                 asked.end(error.category)
                 raise
             except Stopped:

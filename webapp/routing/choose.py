@@ -17,6 +17,7 @@ from webapp.routing.terms import (
     Alias,
     Conditions,
     Decision,
+    Key,
     Option,
     Place,
     Question,
@@ -112,9 +113,11 @@ def _ways(place: Place, wanted: str, now: Conditions, lot: random.Random, steps:
     keys = [key for key, _ in _drawn([(key, key.weight) for key in place.keys], lot)]
     keys.sort(key=lambda key: key.id is not None and now.key_state(key.id) in OUT)
     options = []
+    if not keys and any(route in (DIRECT, EMBEDDED) for route in routes):
+        steps.append(Step("no_key", {"name": place.name}))
     for route in routes:
         state = now.state(place.provider_id, place.model_pk, route)
-        for key in keys if route in (DIRECT, EMBEDDED) else keys[:1]:
+        for key in keys if route in (DIRECT, EMBEDDED) else [Key()]:  # a proxy has its own
             key_state: State = now.key_state(key.id) if key.id is not None else "unknown"
             options.append(Option(place, route, key, worst(state, key_state)))
     return options

@@ -1,27 +1,33 @@
 """A gateway: LiteLLM, as a server somewhere or embedded in this process, that reaches providers in our place."""
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import JSON, ForeignKey, Select, Text, select
+from sqlalchemy import JSON, ForeignKey, Select, Text, delete, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime
-from webapp.core.errors import NotFoundError
+from webapp.core.errors import BusyError, NotFoundError
 from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
+from webapp.providers.adding import free_slug
 from webapp.providers.private_address import is_open
-from webapp.providers.provider import Provider
-from webapp.routing.terms import AUTOMATIC, DIRECT
+from webapp.providers.provider import UNDO_TIME, Provider
+from webapp.routing.terms import AUTOMATIC, DIRECT, EMBEDDED
 from webapp.upstream.addresses import host_port, origin
 from webapp.upstream.target import Target
 
 REMOTE: Final = "remote"  # the other kind is EMBEDDED
 OTHERWISE: Final = frozenset({"gemini"})  # LiteLLM's own way to them is not by the address that we know
-WORDS: Final = (DIRECT, AUTOMATIC)  # that stand where a gateway's name stands
+WORDS: Final = (DIRECT, AUTOMATIC, EMBEDDED)  # that stand where a gateway's name stands
+MOST_WEIGHT: Final = 100
+MOST_AT_ONCE: Final = 50  # that are added under the same name
 
 
 class Gateway(Record):
@@ -78,6 +84,75 @@ def gateways(session: Session, *, enabled: bool = False) -> list[Gateway]:
     """Return all gateways, the heaviest first; only those that are switched on if that is asked."""
     wanted = _existing().order_by(Gateway.weight.desc(), Gateway.id)
     return list(session.scalars(wanted.where(Gateway.is_enabled) if enabled else wanted))
+
+
+def add_gateway(session: Session, user: User, wanted: Mapping[str, Any], key: Secret | None) -> Gateway:
+    """Store a new gateway (`name`, `base_url`, `weight`) under a short name of its own."""
+    for _ in range(MOST_AT_ONCE):
+        stem = wanted["name"] if wanted["name"].casefold() not in WORDS else f"{wanted['name']} gateway"
+        gateway = Gateway(slug=free_slug(session, stem, Gateway.slug, "gateway"), made_by_id=user.id, **wanted)
+        with contextlib.suppress(IntegrityError), session.begin_nested():
+            session.add(gateway)
+            session.flush()
+            gateway.seal(key)
+            return gateway
+    raise BusyError
+
+
+def change_gateway(gateway: Gateway, wanted: Mapping[str, Any], key: Secret | None) -> None:
+    """Change a gateway; another origin drops the key, and what was known of what is there."""
+    is_elsewhere = origin(gateway.base_url) != origin(wanted["base_url"])
+    for name, value in wanted.items():
+        setattr(gateway, name, value)
+    if key or is_elsewhere:
+        gateway.seal(key)
+        gateway.checked_at = gateway.failure = gateway.latency_ms = None
+    if is_elsewhere:
+        gateway.models, gateway.version = [], ""
+
+
+def embedded_gateway(session: Session) -> Gateway | None:
+    """Return the one in this process, if anybody has switched it on before."""
+    return session.scalar(_existing().where(Gateway.kind == EMBEDDED))
+
+
+def switch_embedded(session: Session, user: User) -> Gateway:
+    """Switch the one in this process on or off; the first time makes it."""
+    gateway = embedded_gateway(session)
+    if gateway is None:
+        gateway = Gateway(kind=EMBEDDED, slug=EMBEDDED, name="LiteLLM", made_by_id=user.id, is_enabled=False)
+        session.add(gateway)
+    gateway.is_enabled = not gateway.is_enabled
+    return gateway
+
+
+def delete_gateway(session: Session, gateway: Gateway) -> list[int]:
+    """Mark as deleted, for 30 seconds; return the providers that went through it, which go direct from now on."""
+    gateway.deleted_at = clock.now()
+    users = list(session.scalars(select(Provider.id).where(Provider.route == gateway.slug)))
+    session.execute(update(Provider).where(Provider.route == gateway.slug).values(route=DIRECT))
+    return users
+
+
+def restore_gateway(session: Session, gateway_id: int, provider_ids: Iterable[int]) -> Gateway:
+    """Undo a deletion; those of these providers that still go direct go through it again."""
+    found = session.get(Gateway, gateway_id)
+    if found is None or found.deleted_at is None:
+        raise NotFoundError
+    found.deleted_at = None
+    again = (Provider.id.in_(list(provider_ids)), Provider.route == DIRECT)
+    session.execute(update(Provider).where(*again).values(route=found.slug))
+    return found
+
+
+def prune_gateways(session: Session) -> None:
+    """Remove what was deleted and cannot be brought back any more."""
+    session.execute(delete(Gateway).where(Gateway.deleted_at < clock.now() - UNDO_TIME))
+
+
+def routes(session: Session) -> dict[str, str]:
+    """Return what a provider may be set to: words and gateways' short names, each with a name for people or empty."""
+    return {DIRECT: "", AUTOMATIC: ""} | {gateway.slug: gateway.name for gateway in gateways(session)}
 
 
 def find_gateway(session: Session, gateway_id: int) -> Gateway:

@@ -73,8 +73,8 @@ class Rule:
     _model: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_provider", re.compile(translate(self.provider.casefold())))
-        object.__setattr__(self, "_model", re.compile(translate(self.model.casefold())))
+        object.__setattr__(self, "_provider", _pattern(self.provider))
+        object.__setattr__(self, "_model", _pattern(self.model))
 
     def matches(self, question: "Question", provider: str, model: str) -> bool:
         """Tell whether it speaks of this question; an alias has no provider, only its name."""
@@ -141,3 +141,8 @@ class Decision:
 def worst(*states: State) -> State:
     """Return the state that counts when several have their part in a call."""
     return min(states, key=WORST_FIRST.index)
+
+
+def _pattern(text: str) -> re.Pattern[str]:
+    """Read * and ?; brackets, which ids of models may hold, mean themselves."""
+    return re.compile(translate(text.casefold().replace("[", "[[]")))

@@ -4,29 +4,42 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
-from webapp.core import clock
 from webapp.core.memory import memory
 from webapp.models.model import Model
 from webapp.providers.provider import ALIAS, Provider
-from webapp.routing.alias import AliasRecord
+from webapp.routing.alias import AliasRecord, is_offered
 from webapp.routing.gateway import Gateway, gateways, offered_name
 from webapp.routing.rule import RuleRecord
 from webapp.routing.terms import DIRECT, EMBEDDED, Alias, Key, Place, Rule
+from webapp.upstream.target import AuthStyle
 
 EMBEDDED_DIALECTS = ("openai", "anthropic")
 
 
 def subject_of(session: Session, model: Model) -> Alias | Place:
     """Return what a model is to `choose`: itself at its provider, or an alias with those behind it."""
+    return subjects_of(session, [model])[model.id]
+
+
+def subjects_of(session: Session, models: Iterable[Model]) -> dict[int, Alias | Place]:
+    """Return what models are to `choose`, by their ids, with few statements however many they are."""
     open_gateways = gateways(session, enabled=True)
-    if model.provider.dialect != ALIAS:
-        return _place(model, open_gateways)
-    record = session.get(AliasRecord, model.id)
-    if record is None:
-        return Alias(model.model_id, ())
-    return _alias(session, record, open_gateways)
+    found: dict[int, Alias | Place] = {}
+    names: dict[int, str] = {}
+    for model in models:
+        if model.provider.dialect == ALIAS:
+            names[model.id] = model.model_id
+        else:
+            found[model.id] = _place(model, open_gateways)
+    if names:
+        records = session.scalars(select(AliasRecord).where(AliasRecord.model_pk.in_(names))).all()
+        rows = _answering(session, {target["model"] for record in records for target in record.targets})
+        places = {pk: _place(row, open_gateways) for pk, row in rows.items()}
+        found |= {pk: Alias(name, ()) for pk, name in names.items()}
+        found |= {record.model_pk: _alias(names[record.model_pk], record, places) for record in records}
+    return found
 
 
 def rules(session: Session) -> tuple[Rule, ...]:
@@ -41,8 +54,13 @@ def has_sdk() -> bool:
 
 def _rules(session: Session) -> tuple[Rule, ...]:
     rows = session.scalars(
-        select(RuleRecord).where(RuleRecord.is_enabled).order_by(RuleRecord.position, RuleRecord.id)
+        select(RuleRecord)
+        .options(joinedload(RuleRecord.to).joinedload(Model.provider))
+        .where(RuleRecord.is_enabled, RuleRecord.deleted_at.is_(None))
+        .order_by(RuleRecord.position, RuleRecord.id)
     ).all()
+    targets = {row.to.id: row.to for row in rows if row.to and is_offered(row.to)}
+    subjects = subjects_of(session, targets.values())
     return tuple(
         Rule(
             row.name,
@@ -50,33 +68,26 @@ def _rules(session: Session) -> tuple[Rule, ...]:
             row.model or "*",
             row.capability,
             row.project,
-            subject_of(session, row.to) if row.to and _is_there(row.to) else None,
+            subjects.get(row.to_pk or 0),
             row.route,
         )
         for row in rows
     )
 
 
-def _alias(session: Session, record: AliasRecord, open_gateways: list[Gateway]) -> Alias:
-    wanted = {target["model"]: target.get("weight", 1) for target in record.targets}
-    rows = {row.id: row for row in session.scalars(select(Model).where(Model.id.in_(wanted)))}
+def _answering(session: Session, pks: set[int]) -> dict[int, Model]:
+    wanted = select(Model).options(joinedload(Model.provider)).where(Model.id.in_(pks))
+    return {row.id: row for row in session.scalars(wanted) if is_offered(row)}
+
+
+def _alias(name: str, record: AliasRecord, places: dict[int, Place]) -> Alias:
+    """Leave out whom nobody may ask now; the name tells whether a number still means the same model."""
     targets = tuple(
-        (_place(rows[pk], open_gateways), weight)
-        for pk, weight in wanted.items()
-        if pk in rows and _is_there(rows[pk]) and rows[pk].provider.dialect != ALIAS
+        (places[target["model"]], target.get("weight", 1))
+        for target in record.targets
+        if target["model"] in places and target.get("name") in (None, places[target["model"]].name)
     )
-    return Alias(
-        record.model.model_id,
-        targets,
-        record.strategy,  # type: ignore[arg-type]
-        record.is_sticky,
-        record.after_first,  # type: ignore[arg-type]
-    )
-
-
-def _is_there(model: Model) -> bool:
-    provider = model.provider
-    return model.vanished_at is None and model.is_enabled and provider.deleted_at is None and provider.is_enabled
+    return Alias(name, targets, record.strategy, record.is_sticky, record.after_first)  # type: ignore[arg-type]
 
 
 def _place(model: Model, open_gateways: list[Gateway]) -> Place:
@@ -111,6 +122,6 @@ def _serving(provider: Provider, model_id: str, open_gateways: Iterable[Gateway]
 
 def _keys(provider: Provider) -> tuple[Key, ...]:
     """Return the keys that may be used; one without a number when none is stored: the environment's, or none needed."""
-    now = clock.now()
-    stored = [row for row in provider.credentials if row.is_enabled and not (row.expires_at and row.expires_at <= now)]
-    return tuple(Key(row.id, row.weight) for row in stored) or (Key(),)
+    if not provider.credentials or provider.auth_style == AuthStyle.NONE:
+        return (Key(),)
+    return tuple(Key(row.id, row.weight) for row in provider.credentials if row.is_usable)

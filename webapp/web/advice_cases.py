@@ -45,6 +45,13 @@ CASES = {
         _("If all keys fail like this, put the former master.key or JACKFIELD_ENCRYPTION_KEYS back."),
         action="edit_key",
     ),
+    ("auth_missing", "enable_key"): entry(
+        _("No key of %(provider)s may be used"),
+        _("Each one is switched off, has expired or was refused three times in a row, so nothing was sent."),
+        _("Enable one of the keys of %(provider)s again, or replace it."),
+        OTHER_PROVIDER,
+        action="edit_key",
+    ),
     ("auth_invalid", "try_sibling_endpoint"): entry(
         _("The key was refused"),
         _("The keys of one region, platform or plan do not work at the address of another, and this may be another."),

@@ -5,7 +5,7 @@ import gzip
 import hashlib
 from pathlib import Path
 
-from flask import Flask, Response, request, url_for
+from flask import Flask, Response, g, request, url_for
 
 from webapp.core.paths import STATIC
 
@@ -24,7 +24,7 @@ ONE_YEAR = 31_536_000
 def install_assets(app: Flask) -> None:
     """Add `asset()` to templates and compression to answers."""
     app.jinja_env.globals["asset"] = asset
-    app.jinja_env.globals["icon_sprite"] = lambda: asset("icons.svg")
+    app.jinja_env.globals["icon_sprite"] = icon_sprite
 
     @app.after_request
     def compress(response: Response) -> Response:
@@ -56,6 +56,13 @@ def asset(name: str) -> str:
     """Return the address of a static file, with a mark of its content."""
     path = STATIC / name
     return url_for("static", filename=name, v=_mark(path, path.stat().st_mtime_ns))
+
+
+def icon_sprite() -> str:
+    """Return the address of the icons; reckoned once for a page, which has dozens of them."""
+    if "icon_sprite" not in g:
+        g.icon_sprite = asset("icons.svg")
+    return str(g.icon_sprite)
 
 
 @functools.lru_cache(maxsize=64)

@@ -25,6 +25,7 @@ def install_filters(app: Flask) -> None:
         number,
         compact,
         dollars,
+        price,
         seconds,
         milliseconds,
     ):
@@ -98,6 +99,13 @@ def dollars(value_nano: int) -> str:
     """`$0.0034`, from billionths: cents at least, else the first two digits that count."""
     digits = max(2, 1 - floor(log10(value_nano / 10**9))) if value_nano else 2
     return f"${format_decimal(round(value_nano / 10**9, digits), format='#,##0.' + '0' * digits)}"
+
+
+def price(value: float) -> str:
+    """`$0.25`, `$3`, `free`: in dollars."""
+    if not value:
+        return str(gettext("free"))
+    return f"${number(value)}" if value == int(value) else dollars(round(value * 10**9))
 
 
 def seconds(value_ms: float) -> str:
