@@ -35,6 +35,8 @@ class Vendor:
     key_prefix: str = ""
     litellm: str = ""
     list_path: str = "/models"
+    refuses_browsers: bool = False
+    other_plan: str = ""
     is_local: bool = False
     is_gateway: bool = False
     builtin: bool = False

@@ -162,6 +162,8 @@ def _arguments(target: Target, request: ChatRequest, is_stream: bool) -> dict[st
         "timeout": target.limits.total_seconds,
         "max_retries": 0,
         "num_retries": 0,
+        "_skip_mcp_handler": True,  # tools are the caller's; its own handler also needs a package that is not there
+        "_skip_responses_api_bridge": True,
         **({"extra_body": extra} if extra else {}),
     }
 

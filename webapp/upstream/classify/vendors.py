@@ -90,9 +90,16 @@ LIST_FAULTS: Final[dict[str, tuple[frozenset[int], str]]] = {
     "perplexity": (frozenset({404, 405}), "use_catalogue"),  # has none
     "fireworks": (frozenset({500}), "probe_chat"),  # breaks for some accounts whose key is good
 }
+# Their front cuts silence of 30 s, and a tool's arguments come at their end only, unless they are asked to stream them.
+STREAMS_TOOLS_WHEN_ASKED: Final = frozenset({"zai", "bigmodel"})
 WRONG_HOST_IS_BLOCKED: Final = frozenset({"moonshot"})  # api.moonshot.com shows Cloudflare's block page
 
-ALIASES: Final = {"qwen": "dashscope", "glm": "bigmodel", "llamacpp": "llama.cpp"}  # words of vendors.toml
+ALIASES: Final = {
+    "qwen": "dashscope",
+    "glm": "bigmodel",
+    "llamacpp": "llama.cpp",
+    "zai-coding": "zai",
+}  # words of vendors.toml
 HOSTS: Final = {
     "api.z.ai": "zai",
     "bigmodel.cn": "bigmodel",

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from webapp.upstream.classify.vendors import STREAMS_TOOLS_WHEN_ASKED, vendor_of
 from webapp.upstream.dialects.call import Call, json_call, list_path, page_query
 from webapp.upstream.dialects.openai_answer import OpenAIAnswer
 from webapp.upstream.listing import read_list
@@ -32,7 +33,10 @@ def chat_call(target: Target, request: ChatRequest, stream: bool) -> Call:
         "stream": stream or None,
         **(ADDED if stream else {}),
     }
-    return json_call("/chat/completions", body | request.extra, stream)
+    body |= request.extra
+    if stream and body.get("tools") and vendor_of(target) in STREAMS_TOOLS_WHEN_ASKED:
+        body.setdefault("tool_stream", True)
+    return json_call("/chat/completions", body, stream)
 
 
 def list_call(target: Target, page: dict[str, Any] | None = None) -> Call:
