@@ -129,6 +129,18 @@ def test_the_demo_takes_the_length_and_ignores_the_rest(furnished: House) -> Non
     assert answer.json["choices"][0]["finish_reason"] == "length"
 
 
+def test_embeddings_carry_what_provider_and_model_add_without_what_they_drop(furnished: House) -> None:
+    with furnished.app.app_context(), writing() as session:
+        provider = session.scalars(select(Provider).filter_by(slug="far-end")).one()
+        provider.parameters = {"temperature": 0.2, "extra_body": {"truncate": "END", "pooling": "mean"}}
+        model = session.scalars(select(Model).filter_by(provider_id=provider.id, model_id="embed-small")).one()
+        model.parameters = {"extra_body": {"pooling": "last"}, "drop": ["user"]}
+    body = {"model": "far-end/embed-small", "input": "a", "user": "me", "truncate": "START"}
+    post(furnished, body, "/v1/embeddings")
+    sent = {"model": "embed-small", "input": "a", "pooling": "last", "truncate": "START"}
+    assert furnished.far_end.calls[-1].json == sent
+
+
 def lay(house: House, dialect: str, layers: dict[str, Layer]) -> None:
     """Store the layers of provider and model."""
     slug, model_id = MODELS[dialect]
@@ -143,10 +155,10 @@ def layer(said: float | str | None) -> Layer:
     return {} if said is None else {"drop": ["top_p"]} if said == "drop" else {"top_p": said}
 
 
-def post(house: House, body: dict[str, Any]) -> Any:
+def post(house: House, body: dict[str, Any], path: str = "/v1/chat/completions") -> Any:
     client = house.app.test_client()
     headers = {"Authorization": f"Bearer {house.tokens['owner']}"}
-    answer = client.post("/v1/chat/completions", json=body, headers=headers)
+    answer = client.post(path, json=body, headers=headers)
     assert answer.status_code == 200, answer.text
     return answer
 

@@ -104,6 +104,14 @@ def applied(request: ChatRequest, layers: Layers) -> ChatRequest:
     return replace(request, extra=request.extra | changes, **fields)
 
 
+def applied_to_fields(fields: Mapping[str, Any], layers: Layers) -> dict[str, Any]:
+    """Return the fields of a call that is no chat as provider and model have it: only `extra_body` and `drop` count."""
+    bare = {name: {key: layers[name][key] for key in ("extra_body", "drop") if key in layers[name]} for name in BINDING}
+    values, refused = _settled(bare)
+    own = {name: value for name, value in fields.items() if name not in refused}
+    return values | own
+
+
 def as_called(provider_id: int, question: ChatRequest) -> ChatRequest:
     """Return a question of a connection test as a chat would send it."""
     with reading() as session:

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, g, request
 from webapp.core.database import db
 from webapp.core.errors import CryptoError, JackfieldError
 from webapp.core.runtime import runtime
-from webapp.models.parameters import applied
+from webapp.models.parameters import applied, applied_to_fields
 from webapp.openai_api.admitted import admitted
 from webapp.openai_api.answer import Answer
 from webapp.openai_api.client import Client
@@ -105,7 +105,8 @@ def create_embeddings() -> Response:
     def perform(asked: Asked, target: Target, _is_last: bool) -> tuple[Asked, dict[str, Any]]:
         if target.dialect != "openai":
             raise unsupported("model", f"is at {asked.provider_name}, which offers no embeddings")
-        return asked, embed(target, fields | {"model": asked.reached.model_id}, brake)
+        wanted = applied_to_fields(fields, asked.reached.line.layers) | {"model": asked.reached.model_id}
+        return asked, embed(target, wanted, brake)
 
     with _watched(Client(request.environ)) as brake:
         asked, answer = _asked(seat, Question(seat.subject, route=_wanted_route()), brake, perform, "embedding")
