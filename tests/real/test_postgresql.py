@@ -2,19 +2,23 @@
 
 import importlib.util
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 
-from tests.conftest import Server, serving
+from tests import far_end_lists
+from tests.conftest import ROOT, Server, serving
 from tests.far_end import FarEnd
 from tests.real.postgresql import Cluster, postgresql
 from tests.real.processes import lack
@@ -24,10 +28,12 @@ from webapp.chat.message import Message
 from webapp.chat.run import Run
 from webapp.core import clock
 from webapp.core.config import Settings
-from webapp.core.database import db, writing
+from webapp.core.database import db, reading, writing
+from webapp.models.listed import store_list
 from webapp.models.model import Model
 from webapp.monitor import sweep
-from webapp.providers.provider import UNDO_TIME
+from webapp.providers.provider import UNDO_TIME, Provider
+from webapp.upstream.messages import ModelInfo, ModelList
 from webapp.usage.event import OK, Call, UsageEvent
 from webapp.usage.recorder import KEPT, record, write_waiting
 
@@ -143,6 +149,57 @@ def test_two_processes_may_start_at_once_on_an_empty_database(
         for server in list(pool.map(start, range(2))):
             with Visitor(server.url) as visitor:
                 assert visitor.get("/readyz").json()["status"] == "ready"
+
+
+def test_processes_that_ask_for_a_list_at_once_cost_one_call(
+    house: House, admin: Visitor, far_end: FarEnd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(play: Any) -> None:
+        play.hold()
+        far_end_lists.ok(play)
+
+    monkeypatch.setitem(far_end_lists.SCRIPTS, "slow-list", slow)
+    provider_id = admin.add_provider(far_end.at("slow-list"), "Slow").rpartition("/")[2]
+    command = [sys.executable, "-m", "tests.models.refresh_apart", str(house.server.data_dir), provider_id]
+    asking = [
+        subprocess.Popen([*command, house.address], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    for process in asking:
+        assert process.stdout
+        assert process.stdout.readline() == "asking\n"
+    far_end.wait_for_calls(1)
+    far_end.release.set()
+    assert [process.communicate(timeout=60)[0] for process in asking] == ["5\n", "5\n"]
+    assert len(far_end.calls) == 1
+
+
+def test_what_a_check_shows_while_a_list_is_stored_is_kept(
+    make_app: Callable[[Settings], Flask], address: str, tmp_path: Path
+) -> None:
+    app = make_app(Settings(data_dir=tmp_path / "data", database_url=address))
+    with app.app_context(), ThreadPoolExecutor(1) as pool:
+        with writing() as session:
+            provider = Provider(
+                slug="p", name="P", vendor_id="custom", dialect="openai", base_url="http://127.0.0.1:9/v1"
+            )
+            session.add(provider)
+        found = ModelList([ModelInfo("mine", kind="chat")], complete=True)
+        store_list(provider.id, found)
+
+        def store() -> None:
+            with app.app_context():
+                store_list(provider.id, found)
+
+        with writing() as session:
+            model = session.scalars(select(Model).filter_by(provider_id=provider.id)).one()
+            model.prove("vision", True)
+            session.flush()
+            storing = pool.submit(store)
+            while not storing.done() and not session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+                pass
+        storing.result(30)
+        with reading() as session:
+            assert session.scalars(select(Model.capabilities).filter_by(provider_id=provider.id)).one()["vision"]
 
 
 def test_what_was_deleted_goes_with_all_that_hangs_on_it(
