@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from tests.load.chatting import ask_chats, begin_talks, first_visit, sign_in
+from tests.load.deciding import measure_deciding
 from tests.load.figures import Figures, compared, lag_figures, lags_of, show, stream_figures, whole_figures, written
 from tests.load.picking import measure_picker
 from tests.load.program import Door, Speed, ask_streams, ask_wholes, bad_company
@@ -96,6 +97,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, running_upstream(*load_core) as base_url:
         results["start"] = _starts(Path(folder) / "start", plan.starts, app_core)
         results["picker"] = measure_picker(Path(folder) / "picker", app_core)
+        results["deciding"] = measure_deciding(Path(folder) / "deciding")
         settings = Settings(data_dir=Path(folder) / "load")
         speeds = {WHOLE, *(load.speed for load in (*plan.streams, *plan.chats))}
         stage = set_stage(create_app(settings), base_url, sorted(speeds))
