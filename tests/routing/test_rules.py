@@ -42,8 +42,8 @@ def read(app: Flask) -> tuple[Rule, ...]:
         return rules(db.session)
 
 
-def sent_to(app: Flask, provider: str, model: str, **more: frozenset[str]) -> str:
-    question = Question(Place(99, provider, 999, model), **more)
+def sent_to(app: Flask, provider: str, model: str, needs: frozenset[str] = frozenset()) -> str:
+    question = Question(Place(99, provider, 999, model), needs)
     return choose(question, read(app), Health(), 1).options[0].place.name
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from webapp.models.parameters import applied, applied_to_fields
 from webapp.openai_api.admitted import admitted
 from webapp.openai_api.answer import Answer
 from webapp.openai_api.client import Client
+from webapp.openai_api.conversations import conversation_key, conversations
 from webapp.openai_api.embeddings import read_embeddings, written_embeddings
 from webapp.openai_api.failures import failure_response
 from webapp.openai_api.names import Seat, find_described, find_seat, list_described
@@ -79,6 +81,8 @@ def create_chat_completion() -> Response:
     if seat.prompt:
         query.messages.insert(0, {"role": "system", "content": seat.prompt})
     question = Question(seat.subject, needs_of(query), route=_wanted_route(), input_tokens=len(data) // BYTES_A_TOKEN)
+    named = request.headers.get("x-jackfield-session", "")
+    g.conversation = conversation_key(question, g.token_id, named, query.messages)
     answer = Answer(seat.name, query.wants_usage)
 
     def wanted(asked: Asked, target: Target) -> ChatRequest:
@@ -182,7 +186,12 @@ def _asked(seat: Seat, question: Question, brake: Brake, perform: Perform[T], ki
         g.asked = asked
         return waiting(places, of=asked.reached.line.provider.slug)
 
-    return ask_in_turn(question, seat.rules, asker, brake, perform, trail=g.trail, begun=begun)
+    if key := g.get("conversation"):
+        question = replace(question, last=conversations.last(key))
+    answer = ask_in_turn(question, seat.rules, asker, brake, perform, trail=g.trail, begun=begun)
+    if key:
+        conversations.note(key, (g.asked.option.place.model_pk, g.asked.option.route))
+    return answer
 
 
 def _streamed(
