@@ -44,13 +44,14 @@ from webapp.routing.gateway_api import gateways_api
 from webapp.routing.gateway_routes import gateway_pages
 from webapp.routing.keybook import forget_faults, seconds_to_rest
 from webapp.routing.probing import note_list, note_rung
-from webapp.routing.states import states
 from webapp.routing.routes_api import routes_api
 from webapp.routing.rule_routes import rules
+from webapp.routing.states import states
 from webapp.settings.routes import settings
 from webapp.upstream import Rung
 from webapp.upstream.transport import forbid_listener
 from webapp.usage.probes import record_asked, record_rung
+from webapp.usage.report import median_first_token_ms
 from webapp.usage.routes import usage
 from webapp.web.advice import advise
 from webapp.web.guard import install_guard
@@ -77,6 +78,7 @@ def install_features(app: Flask) -> None:
     connection_checks.counted_too = (CapabilityCheck,)
     capability_checks.record_asked = record_asked
     preview.needs_of = conversation_needs
+    preview.first_token_of = median_first_token_ms
     keys.seconds_to_rest, keys.forget_faults = seconds_to_rest, forget_faults
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise

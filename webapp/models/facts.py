@@ -17,11 +17,12 @@ SIZES: Final = ("context_length", "max_output_tokens")
 ABILITIES: Final = (*CAPABILITIES, "streaming")
 PRICES: Final = ("input_price", "output_price", "cached_price")  # US dollars for a million tokens
 NAMES: Final = (*LABELS, *SIZES, *ABILITIES, *PRICES)
+TAKEN: Final = "parameters"  # names that a request may hold; told by lists alone, so there is nothing to merge
 RANKS: Final = {PEOPLE: 0, GUESS: 2}  # of a context length; the others are compared
 AT: Final = "at"
 
-# Source -> {"at": ISO moment, name of NAMES: value}. What a source does not know, it does not name. People and checks
-# speak of one thing at a time: their "at" is {name: ISO moment}.
+# Source -> {"at": ISO moment, name of NAMES or TAKEN: value}. What a source does not know, it does not name. People
+# and checks speak of one thing at a time: their "at" is {name: ISO moment}.
 Facts = dict[str, dict[str, Any]]
 
 
@@ -37,7 +38,7 @@ class Fact:
 
 def with_source(facts: Facts, source: str, known: Mapping[str, Any]) -> Facts:
     """Return the facts with what one source says now; the date stays while nothing changes."""
-    told = {name: known[name] for name in NAMES if known.get(name) is not None}
+    told = {name: known[name] for name in (*NAMES, TAKEN) if known.get(name) is not None}
     before = facts.get(source, {})
     if told == {name: value for name, value in before.items() if name != AT}:
         return facts

@@ -10,7 +10,7 @@ from webapp.core import clock
 from webapp.core.database import reading, writing
 from webapp.models.catalogue import Bundled, address_of, look_up
 from webapp.models.drift import Changes
-from webapp.models.facts import AT, CATALOGUE, GUESS, LABELS, LISTED
+from webapp.models.facts import CATALOGUE, GUESS, LABELS, LISTED, NAMES, TAKEN
 from webapp.models.model import DISCOVERED, Model, count_models, id_hash
 from webapp.providers.provider import Provider
 from webapp.providers.schedule import note_success
@@ -103,8 +103,8 @@ def _take_over(row: Model, info: ModelInfo, position: int, bundled: Bundled) -> 
 def _before_and_after(row: Model, info: ModelInfo) -> tuple[dict[str, Any], dict[str, Any]]:
     """What the provider said of a model and what it says now. Labels that people gave hide what it said of them."""
     labels = {name: getattr(row, name) for name in LABELS if name not in (row.overrides or {})}
-    before = labels | {name: value for name, value in (row.facts or {}).get(LISTED, {}).items() if name != AT}
-    after = {name: value for name, value in _told(info).items() if value is not None}
+    before = labels | {name: value for name, value in (row.facts or {}).get(LISTED, {}).items() if name in NAMES}
+    after = {name: value for name, value in _told(info).items() if name in NAMES and value is not None}
     after["display_name"] = info.display_name or before.get("display_name")
     return before, {name: value for name, value in after.items() if name in before or name not in LABELS}
 
@@ -112,8 +112,8 @@ def _before_and_after(row: Model, info: ModelInfo) -> tuple[dict[str, Any], dict
 def _told(info: ModelInfo) -> dict[str, Any]:
     """What the provider's list says of a model."""
     sizes: dict[str, Any] = {"context_length": info.context_length, "max_output_tokens": info.max_output_tokens}
-    prices: dict[str, Any] = info.details.get("price", {})
-    return {"display_name": info.display_name, "kind": info.kind} | sizes | info.capabilities | prices
+    more: dict[str, Any] = info.details.get("price", {}) | {TAKEN: info.details.get("parameters")}
+    return {"display_name": info.display_name, "kind": info.kind} | sizes | info.capabilities | more
 
 
 def _mark_vanished(session: Session, provider_id: int, seen: set[str]) -> list[str]:

@@ -7,10 +7,11 @@ from flask import Blueprint, Response, g, request, url_for
 from flask_babel import gettext
 
 from webapp.core.database import db
+from webapp.core.memory import memory
 from webapp.models.mark import set_favourite
 from webapp.models.matching import LONGEST_QUERY
 from webapp.models.model import find_known_model
-from webapp.models.picker import FILTERS, Choice, Filters, Kept, Offered, kept_models, search_models
+from webapp.models.picker import FILTERS, Choice, Filters, Kept, Offered, count_offered, kept_models, search_models
 from webapp.models.preview import preview_model
 from webapp.models.standing import Standing
 from webapp.web.filters import compact, price
@@ -18,6 +19,8 @@ from webapp.web.render import fragment, go_to, page, wants_fragment
 from webapp.web.requests import record_id
 
 picker = Blueprint("picker", __name__)
+
+ADDRESSED = ("q", "must", "offset", "provider", "conversation")  # what the page without JavaScript stands for
 
 
 @picker.get("/models/picker")
@@ -28,6 +31,12 @@ def show_picker() -> Response:
     if not wants_fragment():
         return page("models/picker_page.html", **_drawn(choice))
     return fragment("models/_more.html" if offset else "models/_options.html", **_drawn(choice))
+
+
+@picker.app_template_global()
+def count_models() -> int:
+    """Return among how many models this user may choose; remembered for a second."""
+    return memory.get(("offered", g.user.id), lambda: count_offered(db.session, g.user))
 
 
 @picker.get("/models/picker/preview")
@@ -42,10 +51,11 @@ def show_preview() -> Response:
 def update_favourite() -> Response:
     """Give a model one's star, or take it away: `favourite` says which."""
     model = find_known_model(db.session, g.user, request.form.get("model", 0, record_id))
-    set_favourite(db.session, g.user.id, model.id, bool(request.form.get("favourite")))
+    set_favourite(db.session, g.user.id, model.id, bool(request.values.get("favourite")))
     db.session.commit()
     if not wants_fragment():
-        return go_to(url_for("picker.show_picker", q=request.form.get("q"), must=request.form.getlist("must")))
+        here: dict[str, Any] = {name: request.form.getlist(name) for name in ADDRESSED}
+        return go_to(url_for("picker.show_picker", **here))
     found = preview_model(db.session, g.user, model.id, request.form.get("conversation", ""))
     return fragment("models/_starred.html", preview=found, **_kept(_filters()))
 

@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
 from webapp.models.catalogue import base_name
-from webapp.models.facts import merged
+from webapp.models.facts import LISTED, TAKEN, merged
 from webapp.models.mark import Mark
 from webapp.models.model import Model, find_known_model
+from webapp.models.parameters import INSTEAD, PARAMETERS
+from webapp.models.ranges import ranges_of
 from webapp.models.standing import Standing, standings_of
 from webapp.models.words import compact, searchable
 
@@ -35,6 +37,8 @@ class Need:
 
 # Set once at start by the wiring: `webapp.chat` stands to our right and must not be imported here.
 needs_of: Callable[[Session, User, str], list[Need]] | None = None
+# Likewise, for `webapp.usage`: how long answers of a model take to begin, in ms.
+first_token_of: Callable[[Session, Model], float | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Preview:
     facts: dict[str, Any]
     others: list[tuple[Standing, Model]]
     lacks: list[Need]
+    takes: list[str]
+    first_token_ms: float | None
 
 
 def preview_model(session: Session, user: User, model_pk: int, conversation_id: str = "") -> Preview:
@@ -63,7 +69,24 @@ def preview_model(session: Session, user: User, model_pk: int, conversation_id: 
         facts={name: fact.value for name, fact in merged(model.facts or {}, model.overrides or {}).items()},
         others=_others(session, model, standings),
         lacks=[need for need in needs if not need.is_met(model)],
+        takes=taken_by(model),
+        first_token_ms=first_token_of(session, model) if first_token_of else None,
     )
+
+
+def taken_by(model: Model) -> list[str]:
+    """Return which of PARAMETERS the model takes: by its provider's list, else by a protocol that lacks some.
+
+    What was refused is left out. Nothing is returned where nothing is known.
+    """
+    told, lacks = (model.facts or {}).get(LISTED, {}).get(TAKEN, ()), ranges_of(model.provider).lacks
+    if told:
+        names = [name for name in PARAMETERS if not {name, *INSTEAD.get(name, ())}.isdisjoint(told)]
+    else:
+        names = [name for name in PARAMETERS if name not in lacks] if lacks else []
+        if not (model.capabilities or {}).get("reasoning") and "reasoning_effort" in names:
+            names.remove("reasoning_effort")
+    return [name for name in names if f"drop {name}" not in model.quirks]
 
 
 def _others(session: Session, model: Model, standings: Mapping[int, Standing]) -> list[tuple[Standing, Model]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from webapp.core import clock
@@ -30,14 +30,7 @@ class Report:
 
 def model_report(session: Session, model: Model, user_id: int | None) -> Report:
     """Add up the calls of one user, or of everybody."""
-    mine = [UsageEvent.user_id == user_id] if user_id else []
-    since = clock.now() - timedelta(days=DAYS)
-    which = (
-        UsageEvent.provider_id == model.provider_id,
-        UsageEvent.model_id == model.model_id,
-        UsageEvent.at >= since,
-        *mine,
-    )
+    which = [*_which(model), *([UsageEvent.user_id == user_id] if user_id else [])]
     calls, failed, received, said, cost, priced, timed = session.execute(
         select(
             func.count(),
@@ -49,6 +42,21 @@ def model_report(session: Session, model: Model, user_id: int | None) -> Report:
             func.count(UsageEvent.first_token_ms),
         ).where(*which)
     ).one()
+    return Report(calls, failed, received, said, int(cost), priced, _median(session, which, timed))
+
+
+def median_first_token_ms(session: Session, model: Model) -> float | None:
+    """Return how long the answers of a model took to begin, over everybody's calls."""
+    which = _which(model)
+    return _median(session, which, session.scalar(select(func.count(UsageEvent.first_token_ms)).where(*which)) or 0)
+
+
+def _which(model: Model) -> list[ColumnElement[bool]]:
+    since = clock.now() - timedelta(days=DAYS)
+    is_its = [UsageEvent.provider_id == model.provider_id, UsageEvent.model_id == model.model_id]
+    return [*is_its, UsageEvent.at >= since]
+
+
+def _median(session: Session, which: list[ColumnElement[bool]], timed: int) -> float | None:
     first_tokens = select(UsageEvent.first_token_ms).where(*which, UsageEvent.first_token_ms.is_not(None))
-    median = first_tokens.order_by(UsageEvent.first_token_ms).offset(timed // 2).limit(1)
-    return Report(calls, failed, received, said, int(cost), priced, session.scalar(median))
+    return session.scalar(first_tokens.order_by(UsageEvent.first_token_ms).offset(timed // 2).limit(1))

@@ -16,6 +16,8 @@ NAME_KEYS: Final = ("display_name", "displayName", "title", "name", "model_name"
 HOSTED_NAMES: Final = re.compile(r"(?:gpt-|o\d\b|chatgpt|claude|gemini|grok|text-embedding-|dall-e|whisper-1)", re.I)
 LOCAL_OWNERS: Final = frozenset({"llamacpp", "vllm", "sglang", "library", "localai"})
 DOLLARS: Final = re.compile(r"0(?:\.\d{1,20})?|\d(?:\.\d{1,20})?[eE]-\d{1,2}")
+PARAMETER: Final = re.compile(r"\w{1,64}", re.ASCII)
+MOST_PARAMETERS: Final = 64
 READY: Final = frozenset(
     {"succeeded", "loaded", "unloaded", "not-loaded", "loading", "sleeping", "active", "ready", "live"}
 )
@@ -45,6 +47,7 @@ def read_entry(row: object, vendor: str) -> ModelInfo | None:
         **_state(row),
         **_nature(row, model_id, vendor),
         "price": _price(as_dict(row.get("pricing"))),
+        "parameters": _parameters(places),
     }
     info.details = {name: value for name, value in details.items() if value is not None and value != ""}
     if info.details.get("wildcard"):
@@ -143,6 +146,14 @@ def _price(pricing: dict[str, Any]) -> dict[str, float] | None:
     if not all(DOLLARS.fullmatch(text) for text in texts.values()):
         return None
     return {name: round(float(text) * 1_000_000, 6) for name, text in texts.items()}
+
+
+def _parameters(places: list[dict[str, Any]]) -> list[str] | None:
+    """Return the names of what a request may hold, as the list tells them (OpenRouter, LiteLLM)."""
+    keys = ("supported_parameters", "supported_openai_params")
+    names = next((names for place in places for key in keys if (names := as_list(place.get(key)))), [])
+    fit = [name for name in names if isinstance(name, str) and PARAMETER.fullmatch(name)]
+    return list(dict.fromkeys(fit))[:MOST_PARAMETERS] or None
 
 
 def _is_deprecated(row: dict[str, Any]) -> bool:

@@ -30,7 +30,7 @@ READ: Final = frozenset(
         " preview pricing properties providers remote_host shutdown_date size_vram state status"
         " supportedGenerationMethods supported_endpoint_types supported_endpoints supported_features"
         " supported_generation_methods supported_input_modalities supported_output_modalities"
-        " supported_parameters supports_chat task top_provider type types".split()
+        " supported_openai_params supported_parameters supports_chat task top_provider type types".split()
     )
 )
 
