@@ -6,8 +6,10 @@ import re
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
+from tests.conftest import ROOT
 from tests.real.processes import lack
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jackfield-tests"
@@ -20,12 +22,25 @@ def environment(requirement: str, module: str) -> Path:
     Parallel tests wait for the one that makes it. Without a package index the test is skipped.
     """
     folder = CACHE / re.sub(r"\[.*\]", "", requirement).replace("==", "-")
+    return _made(folder, module, [requirement])
+
+
+def locked_environment(*groups: str) -> Path:
+    """Return the environment of these lock files of ours; other words are packages that only the test needs."""
+    locks = [ROOT / f"requirements/{group}.lock" for group in groups]
+    digest = sha256(b"".join(lock.read_bytes() for lock in locks if lock.exists())).hexdigest()[:12]
+    needs = [["--require-hashes", "-r", str(lock)] for lock in locks if lock.exists()]
+    needs += [[group] for group, lock in zip(groups, locks, strict=True) if not lock.exists()]
+    return _made(CACHE / f"{'-'.join(groups)}-{digest}", "flask", *needs)
+
+
+def _made(folder: Path, module: str, *needs: list[str]) -> Path:
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not _is_whole(folder, module):
             shutil.rmtree(folder, ignore_errors=True)
-            _make(folder, requirement)
+            _make(folder, *needs)
             (folder / "whole").touch()
     return folder
 
@@ -41,21 +56,17 @@ def _is_whole(folder: Path, module: str) -> bool:
         return False
 
 
-def _make(folder: Path, requirement: str) -> None:
+def _make(folder: Path, *needs: list[str]) -> None:
     if shutil.which("uv"):
-        commands = [
-            ["uv", "venv", "--quiet", "--no-project", "--python", sys.executable, str(folder)],
-            ["uv", "pip", "install", "--quiet", "--python", str(folder / "bin/python"), requirement],
-        ]
+        commands = [["uv", "venv", "--quiet", "--no-project", "--python", sys.executable, str(folder)]]
+        install = ["uv", "pip", "install", "--quiet", "--python", str(folder / "bin/python")]
     else:
-        commands = [
-            [sys.executable, "-m", "venv", str(folder)],
-            [str(folder / "bin/python"), "-m", "pip", "install", "-qq", "--no-input", requirement],
-        ]
-    for command in commands:
+        commands = [[sys.executable, "-m", "venv", str(folder)]]
+        install = [str(folder / "bin/python"), "-m", "pip", "install", "-qq", "--no-input"]
+    for command in commands + [install + need for need in needs]:
         try:
             result = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS)
         except subprocess.TimeoutExpired:
-            lack(f"{requirement} could not be installed in {INSTALL_SECONDS} s")
+            lack(f"{folder.name} could not be installed in {INSTALL_SECONDS} s")
         if result.returncode:
-            lack(f"{requirement} could not be installed: {result.stderr.strip()[-300:]}")
+            lack(f"{folder.name} could not be installed: {result.stderr.strip()[-300:]}")

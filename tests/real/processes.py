@@ -22,7 +22,9 @@ def lack(what: str) -> NoReturn:
 
 
 @contextlib.contextmanager
-def running(command: list[str], log: Path, *, answers: str, seconds: float, **environment: str) -> Iterator[None]:
+def running(
+    command: list[str], log: Path, *, answers: str, seconds: float, **environment: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server inside the block, which begins when it answers at the address `answers`, whatever it says."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, **environment})
@@ -32,7 +34,7 @@ def running(command: list[str], log: Path, *, answers: str, seconds: float, **en
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, f"silent for {seconds} s\n{log.read_text()}"
             time.sleep(LOOK_EVERY_SECONDS)  # a program of others sends no event when it is ready
-        yield
+        yield process
     finally:
         process.terminate()
         process.wait(20)

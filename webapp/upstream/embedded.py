@@ -1,6 +1,6 @@
 """LiteLLM inside this process: it words a question for a provider and reads the answer. The call itself is ours.
 
-Import this on first use only: it brings LiteLLM along (seconds, and some 150 MB). LiteLLM gets no key and opens no
+Import this on first use only: it brings LiteLLM along (seconds, and 200 MB). LiteLLM gets no key and opens no
 connection: what it sends goes through `transport.send`, which adds the key, checks the address and holds the limits.
 """
 
