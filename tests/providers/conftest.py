@@ -8,13 +8,14 @@ from flask import Flask
 
 from tests.conftest import Person
 from tests.program import manager, member
-from webapp.core.database import db
+from webapp.core.database import db, writing
 from webapp.providers.check import Check
 from webapp.providers.provider import Provider
 
 __all__ = ["manager", "member"]
 
 KEY = "sk-canary-8f2e61d07b94a35c"
+SECOND = "sk-second-canary-7d20aa41"
 SECRET_HEADER = "header-canary-51c09e77"
 
 Form = dict[str, Any]
@@ -79,3 +80,26 @@ def finished(app: Flask) -> Callable[..., Check]:
             return check
 
     return wait
+
+
+@pytest.fixture
+def provider_id(admin: Person, create: Callable[..., int]) -> int:
+    return create(admin)
+
+
+@pytest.fixture
+def change(app: Flask, provider_id: int) -> Callable[..., None]:
+    """Sets columns of one of the provider's keys."""
+
+    def set_columns(number: int, **columns: Any) -> None:
+        with app.app_context(), writing() as session:
+            row = session.get_one(Provider, provider_id).credentials[number]
+            for name, value in columns.items():
+                setattr(row, name, value)
+
+    return set_columns
+
+
+def add_key(person: Person, provider_id: int, **fields: str) -> None:
+    wanted = {"api_key": SECOND, "label": "Team B", "weight": "2", "expires_on": ""} | fields
+    assert person.post(f"/providers/{provider_id}/keys", wanted).status_code == 303

@@ -140,7 +140,9 @@ def _changed(provider: Provider) -> Response:
         return go_to(
             url_for("providers.show_provider", provider_id=provider.id, _anchor=f"provider-keys-{provider.id}")
         )
-    return _card(provider)
+    response = _card(provider)
+    response.headers["HX-Reswap"] = "outerHTML"  # morphing would leave a typed key in its field
+    return response
 
 
 def _card(provider: Provider, form: Form | None = None) -> Response:

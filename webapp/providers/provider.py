@@ -161,10 +161,7 @@ class Provider(Record):
         return user.id == self.owner_id or (user.is_admin and self.is_shared)
 
     def key(self, credential_id: int | None = None) -> Secret | None:
-        """Open one of the keys for one call; raise CryptoError when it does not belong to this record and address.
-
-        Without a number it is the one that stands for all.
-        """
+        """Open a key for one call, the one that stands for all if none is named; raise CryptoError if it cannot."""
         chosen = self.credential
         if credential_id is not None:
             chosen = next((row for row in self.credentials if row.id == credential_id), None)

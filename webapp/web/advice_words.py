@@ -26,6 +26,7 @@ TEXTS = (
     _("The connection was closed in the middle of the answer."),
     _("The server closed the connection without an answer."),
     _("The server did not take the request."),
+    _("None of its keys may be used."),
     _("No place came free in time: calls to this provider are limited here."),
     _("Too many calls wait already: those to this provider are limited here."),
     _("The time for the whole call is over."),
