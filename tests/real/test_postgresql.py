@@ -118,8 +118,7 @@ def test_a_connection_test_and_the_list_it_found_are_stored(admin: Visitor, far_
     while 'aria-busy="true"' in (shown := admin.get(check).text):
         assert admin.watch(check)
     assert "The test passed." in shown
-    picker = admin.get("/models/picker?q=tested").text
-    assert re.findall(r'data-name="([^"]+)"', picker) == ["ok", "slow", "stall"]
+    assert re.findall(r'data-name="([^"]+)"', admin.picked("tested")) == ["ok", "slow", "stall"]
 
 
 def test_two_questions_at_once_begin_one_answer(house: House, admin: Visitor, model: str) -> None:

@@ -59,12 +59,16 @@ class Visitor:
         assert response.status_code == 303, response.text
         return response.headers["Location"]
 
+    def picked(self, words: str) -> str:
+        """Return what the picker shows for these words, as its dialog gets it."""
+        return self.http.get(f"/models/picker?q={words}", headers={"HX-Request": "true"}).text
+
     def add_model(self, provider_page: str, model_id: str) -> str:
         """Add a model by its id and return what the picker chooses it by."""
         provider_id = provider_page.rpartition("/")[2]
         response = self.post(f"/providers/{provider_id}/models", model_id=model_id)
         assert response.status_code == 303, response.text
-        found = re.search(r'data-model="(\d+)"', self.get(f"/models/picker?q={model_id}").text)
+        found = re.search(r'data-model="(\d+)"', self.picked(model_id))
         assert found
         return found[1]
 
