@@ -11,8 +11,8 @@ from tests.far_end import FarEnd
 from webapp.accounts.user import User
 from webapp.core.database import writing
 from webapp.core.secret import Secret
+from webapp.core.words import findable
 from webapp.models.model import Model, id_hash
-from webapp.models.words import findable
 from webapp.providers.editing import ProviderInput, create_provider
 from webapp.providers.private_address import open_address
 from webapp.providers.provider import Provider

@@ -10,8 +10,8 @@ from tests.load.upstream import model_name
 from webapp.accounts.api_token import create_token
 from webapp.accounts.user import Role, User, create_user
 from webapp.core.database import writing
+from webapp.core.words import findable
 from webapp.models.model import Model, id_hash
-from webapp.models.words import findable
 from webapp.providers.editing import ProviderInput, create_provider
 from webapp.providers.private_address import open_address
 from webapp.upstream.addresses import host_port

@@ -90,6 +90,13 @@ def test_what_htmx_gets_is_the_list_and_what_follows_it(owner: Person, add_provi
     assert 'hx-target="#providers-attention"' in answer
 
 
+def test_providers_are_found_whatever_the_accents(owner: Person, add_provider: Add) -> None:
+    add_provider(ADDRESS, by="owner", name="Xưởng Đà Nẵng")
+    add_provider(ADDRESS, by="owner", name="Elsewhere")
+    for words in ("da+nang", "DA+xuong", "%C4%91%C3%A0+nang"):
+        assert names(owner.get(f"/providers?q={words}").text) == ["Xưởng Đà Nẵng"]
+
+
 def test_deleting_asks_first_and_all_come_back_at_once(
     admin: Person, add_provider: Add, stored: Callable[[int], Provider]
 ) -> None:

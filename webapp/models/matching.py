@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, and_, case, literal, or_, true
 
+from webapp.core.words import compact, searchable
 from webapp.models.model import Model
-from webapp.models.words import compact, searchable
 from webapp.providers.provider import Provider
 
 LONGEST_QUERY = 200

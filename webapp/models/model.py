@@ -13,9 +13,9 @@ from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import Record, UtcTime
 from webapp.core.errors import ConflictError, NotFoundError
+from webapp.core.words import findable
 from webapp.models.catalogue import address_of, look_up
 from webapp.models.facts import ABILITIES, LABELS, PROBED, SIZES, Facts, merged, with_one, with_source
-from webapp.models.words import findable
 from webapp.providers.provider import Provider, open_to
 
 SEED, DISCOVERED, TYPED = "seed", "provider", "user"

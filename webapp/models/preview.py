@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
+from webapp.core.words import compact, searchable
 from webapp.models.catalogue import base_name
 from webapp.models.facts import LISTED, TAKEN, merged
 from webapp.models.mark import Mark
@@ -15,7 +16,6 @@ from webapp.models.model import Model, find_known_model
 from webapp.models.parameters import INSTEAD, PARAMETERS
 from webapp.models.ranges import ranges_of
 from webapp.models.standing import Standing, standings_of
-from webapp.models.words import compact, searchable
 
 CONTEXT = "context_length"
 MOST_OTHERS = 5

@@ -8,10 +8,10 @@ from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Text, and_, c
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
+from webapp.core.words import searchable
 from webapp.models.mark import Mark
 from webapp.models.matching import matching
 from webapp.models.model import TYPED, Model
-from webapp.models.words import searchable
 from webapp.providers.provider import Provider, visible_providers
 from webapp.upstream.messages import CAPABILITIES
 

@@ -1,4 +1,4 @@
-"""The form in which names of models are kept for searching, and words are looked for."""
+"""The form in which names are kept for searching, and words are looked for."""
 
 import re
 import unicodedata
