@@ -13,6 +13,7 @@ from webapp.chat.use_routes import uses
 from webapp.core.database import db, take_turns, writing
 from webapp.core.runtime import runtime
 from webapp.models import capability_checks, discovery, preview
+from webapp.models import standing as standings
 from webapp.models.api import models_api
 from webapp.models.capability_check import CapabilityCheck
 from webapp.models.listed import store_list
@@ -30,6 +31,7 @@ from webapp.models.seed import seed_models, seed_providers
 from webapp.openai_api.routes import v1
 from webapp.providers import adding, keys, parameters_api
 from webapp.providers import checks as connection_checks
+from webapp.providers import overview as provider_list
 from webapp.providers.address_routes import addresses
 from webapp.providers.api import api
 from webapp.providers.bulk_routes import bulk
@@ -42,8 +44,10 @@ from webapp.routing.alias_routes import routes
 from webapp.routing.gateway import routes as known_routes
 from webapp.routing.gateway_api import gateways_api
 from webapp.routing.gateway_routes import gateway_pages
+from webapp.routing.health_routes import health_api, provider_health
 from webapp.routing.keybook import forget_faults, seconds_to_rest
 from webapp.routing.probing import note_list, note_rung
+from webapp.routing.report import doing
 from webapp.routing.routes_api import routes_api
 from webapp.routing.rule_routes import rules
 from webapp.routing.states import states
@@ -75,6 +79,8 @@ def install_features(app: Flask) -> None:
     connection_checks.as_called = as_called
     connection_checks.record_rung = _take_in_rung
     discovery.note_list = note_list
+    provider_list.is_down = _is_down
+    standings.word_of = _word_of
     connection_checks.counted_too = (CapabilityCheck,)
     capability_checks.record_asked = record_asked
     preview.needs_of = conversation_needs
@@ -91,6 +97,7 @@ def install_features(app: Flask) -> None:
         bulk,
         addresses,
         checks,
+        provider_health,
         key_pages,
         provider_models,
         model_page,
@@ -103,7 +110,17 @@ def install_features(app: Flask) -> None:
     )
     for blueprint in (liveness, *pages, presets, usage, chat, uses, chat_settings, runs, v1):
         app.register_blueprint(blueprint)
-    for blueprint in (api, keys_api, models_api, search_api, presets_api, routes_api, gateways_api, openapi):
+    for blueprint in (
+        api,
+        keys_api,
+        models_api,
+        search_api,
+        presets_api,
+        routes_api,
+        gateways_api,
+        health_api,
+        openapi,
+    ):
         app.register_blueprint(blueprint)
         csrf.exempt(blueprint)  # the guard asks for the token of a browser, not of a program
     csrf.exempt(v1)  # takes tokens only, never a browser's cookie
@@ -112,3 +129,11 @@ def install_features(app: Flask) -> None:
 def _take_in_rung(check_id: int, rung: Rung) -> None:
     record_rung(check_id, rung)
     note_rung(check_id, rung)
+
+
+def _is_down(provider_id: int) -> bool:
+    return doing(provider_id).needs_attention
+
+
+def _word_of(provider_id: int) -> str:
+    return doing(provider_id).word

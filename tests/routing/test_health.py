@@ -3,7 +3,8 @@
 import pytest
 
 from tests.routing.conftest import Time
-from webapp.routing.health import Call, Health, Subject
+from webapp.routing.condition import Subject
+from webapp.routing.health import Call, Health
 from webapp.routing.terms import State
 from webapp.upstream.failures import UpstreamError, failure
 
@@ -93,6 +94,15 @@ def test_a_failed_trial_doubles_the_rest_up_to_ten_minutes(health: Health, time:
             time.now += 1
         rests.append(round(time.now - begun))
     assert rests == [15, 30, 60, 120, 240, 480, 600, 600]
+
+
+def test_an_empty_account_rests_for_half_an_hour_however_often(health: Health, time: Time) -> None:
+    for _ in range(3):
+        fail(health, "billing")
+        time.now += 1799
+        assert health.key_state(100) == "resting"
+        time.now += 2
+        assert health.key_state(100) == "trial"
 
 
 def test_a_trial_that_never_ends_does_not_block_for_ever(health: Health, time: Time) -> None:

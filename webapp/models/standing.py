@@ -1,6 +1,6 @@
 """How the providers stand whose models are offered: whether they can be used, and why not. No provider is asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +15,12 @@ from webapp.providers.checks import RUNGS
 from webapp.providers.provider import Provider, open_to
 
 READY, UNTESTED, FAILED, DOWN, UNREADABLE, KEYLESS = "ready", "untested", "failed", "down", "unreadable", "keyless"
+OUT, UNSTEADY = "out", "unsteady"  # by the calls that were made: it can be chosen all the same
 DOORSTEP = RUNGS.index("list")  # whoever fails a test before does not answer at all
+# What the words of routing/report.py stand for here.
+STANDS_FOR = {"down": OUT, "resting": OUT, "slow": UNSTEADY, "unsteady": UNSTEADY, "good": READY}
+
+word_of: Callable[[int], str] | None = None  # of `webapp.routing`: how a provider is doing
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class Standing:
     @property
     def is_usable(self) -> bool:
         """Whether a model of it can be chosen."""
-        return self.word in (READY, UNTESTED, FAILED)
+        return self.word in (READY, UNTESTED, FAILED, OUT, UNSTEADY)
 
     @property
     def is_healthy(self) -> bool:
@@ -51,9 +56,15 @@ def _read_standings(user: User) -> Mapping[int, Standing]:
 
 
 def _word(provider: Provider, tested: str) -> str:
+    """Calls that were made go before a test, unless that says that nothing answers."""
     if provider.needs_key:
         return KEYLESS
-    return UNREADABLE if provider.is_key_unreadable else tested
+    if provider.is_key_unreadable:
+        return UNREADABLE
+    called = word_of(provider.id) if word_of else ""
+    if tested == DOWN or called not in STANDS_FOR or (called == "good" and tested == FAILED):
+        return tested
+    return STANDS_FOR[called]
 
 
 def _newest_checks(session: Session, provider_ids: Sequence[int]) -> dict[int, str]:

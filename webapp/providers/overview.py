@@ -1,5 +1,6 @@
 """What the provider list shows: every provider with its newest test, sorted into tabs. No provider is asked."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -9,12 +10,13 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
 from webapp.core.memory import memory
-from webapp.core.words import searchable
 from webapp.providers.check import BAD, Check, latest_checks, latest_verdict
 from webapp.providers.credential import Credential, have_trouble
 from webapp.providers.provider import Provider, visible_providers
 
 TABS = ("all", "attention", "disabled")
+
+is_down: Callable[[int], bool] | None = None  # of `webapp.routing`: by the calls that were made
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,15 @@ def overview(session: Session, user: User, tab: str, query: str) -> Overview:
     bad = {
         provider.id
         for provider, verdict in found
-        if needs_attention(provider.is_enabled, provider.has_key_trouble, verdict)
+        if needs_attention(provider.is_enabled, provider.has_key_trouble or _is_down(provider.id), verdict)
     }
-    words = searchable(query).split()
+    words = query.casefold().split()
     shown = [
         provider
         for provider, _ in found
         if (tab != "attention" or provider.id in bad)
         and (tab != "disabled" or not provider.is_enabled)
-        and all(word in searchable(provider.name, provider.base_url) for word in words)
+        and all(word in f"{provider.name} {provider.base_url}".casefold() for word in words)
     ]
     shown.sort(key=lambda provider: (not provider.is_enabled, provider.id not in bad, provider.needs_key))
     checks = latest_checks(session, [provider.id for provider in shown])
@@ -67,13 +69,19 @@ def _count_tabs(session: Session, user: User) -> dict[str, int]:
         .order_by(Provider.id)
     ).all()
     found: list[list[Any]] = [list(group) for _, group in groupby(rows, key=lambda row: row.id)]
-    attention = sum(needs_attention(own[0].is_enabled, _has_key_trouble(own), own[0].status) for own in found)
+    attention = sum(
+        needs_attention(own[0].is_enabled, _has_key_trouble(own) or _is_down(own[0].id), own[0].status) for own in found
+    )
     return {"all": len(found), "attention": attention, "disabled": sum(not own[0].is_enabled for own in found)}
 
 
 def needs_attention(is_enabled: bool, has_trouble: bool, verdict: str | None) -> bool:
-    """Whether an enabled provider failed the newest test that came to an end, or has trouble with its keys."""
+    """Whether an enabled provider failed the newest test that came to an end, is down, or has trouble with its keys."""
     return is_enabled and (verdict == BAD or has_trouble)
+
+
+def _is_down(provider_id: int) -> bool:
+    return is_down is not None and is_down(provider_id)
 
 
 def _has_key_trouble(own: list[Any]) -> bool:

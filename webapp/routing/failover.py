@@ -68,4 +68,5 @@ def rest_seconds(error: UpstreamError, times: int) -> float:
     """Return how long whoever is to blame is left alone: as they asked, else doubled with each time."""
     if error.retry_after_seconds is not None:
         return min(error.retry_after_seconds, LONGEST_TOLD_REST)
-    return min(policy_of(error).rest_seconds * 2.0 ** max(0, times - 1), LONGEST_REST)
+    first = policy_of(error).rest_seconds
+    return min(first * 2.0 ** max(0, times - 1), max(first, LONGEST_REST))

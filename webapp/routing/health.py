@@ -5,84 +5,23 @@ It lives in this process, for every call asks it; `states.py` keeps it in the da
 
 import copy
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 from statistics import median
-from typing import Final, Literal
+from typing import Final
 
 from webapp.core import clock
+from webapp.routing.condition import Change, Condition, Subject, changed
 from webapp.routing.failover import policy_of, rest_seconds
-from webapp.routing.terms import DIRECT, OUT, State, worst
+from webapp.routing.terms import DIRECT, State, worst
 from webapp.upstream.failures import UpstreamError
 
-RECENT: Final = 50  # calls that a speed is taken from
 SLOW_MS: Final = 8_000.0  # to the first token, at the 95th percentile; a provider may say otherwise
-FEWEST: Final = 5  # calls that make a percentile
 TRIAL_SECONDS: Final = 20.0  # that the one trial of a circuit half open may take
-DEGRADED_SECONDS: Final = 300.0  # that a single failure is remembered
 
 # Failures to reach an address at all: only of these does a list that could be read, or not, say anything.
 REACH: Final = frozenset({"network_refused", "network_dns", "network_timeout", "network_tls", "blocked_address"})
-
-Subject = tuple[Literal["provider", "model", "key"], int, str]  # kind, id, route (empty for a key)
-
-
-@dataclass(slots=True)
-class Condition:
-    """One subject. `streak` counts failures in a row, `opened` rests in a row. Floats are of the monotonic clock."""
-
-    provider_id: int = 0
-    since: datetime | None = None  # it is in this state; trials that failed do not count
-    changed_at: datetime | None = None
-    streak: int = 0
-    opened: int = 0
-    is_resting: bool = False  # out because it asked for it, not because it failed
-    until: float = 0.0  # out before this
-    category: str = ""
-    failed_at: float | None = None
-    good_at: float | None = None
-    first_ms: deque[float] = field(default_factory=lambda: deque(maxlen=RECENT))
-
-    @property
-    def heard_at(self) -> float | None:
-        """When it last said anything."""
-        return max((at for at in (self.good_at, self.failed_at) if at is not None), default=None)
-
-    def state(self, now: float, slow_ms: float) -> State:
-        """Return how it is doing. When a rest is over it is on trial until the first call ended."""
-        if self.opened:
-            if now < self.until:
-                return "resting" if self.is_resting else "down"
-            return "trial"
-        if self.streak or (self.failed_at is not None and now - self.failed_at < DEGRADED_SECONDS):
-            return "degraded"
-        if len(self.first_ms) >= FEWEST and sorted(self.first_ms)[int(len(self.first_ms) * 0.95)] > slow_ms:
-            return "degraded"
-        return "unknown" if self.good_at is None else "good"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A state that became another one, or a rest that began anew; `until` is its end."""
-
-    provider_id: int
-    subject: Subject
-    was: State
-    state: State
-    category: str
-    streak: int
-    opened: int
-    until: datetime | None
-    since: datetime
-    at: datetime
-
-    @property
-    def is_news(self) -> bool:
-        """Whether history should tell of it: a trial that failed is none."""
-        return not (self.was == "trial" and self.state in OUT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +157,10 @@ class Health:
             mine = [pair for pair in self._conditions.items() if pair[1].provider_id == provider_id]
             return {subject: copy.copy(condition) for subject, condition in mine}
 
+    def set_slow(self, provider_id: int, slow_ms: float | None) -> None:
+        """Say from when on a provider counts as slow; None: as usual."""
+        self.slow_ms = {**self.slow_ms, provider_id: slow_ms or SLOW_MS}
+
     def keep_only(self, provider_ids: set[int]) -> None:
         """Forget everybody who belongs to another provider."""
         with self._lock:
@@ -235,29 +178,10 @@ class Health:
             for subject, was, condition in zip(subjects, before, conditions, strict=True):
                 condition.provider_id = provider_id
                 if (state := self.state_of(subject, provider_id)) != was:
-                    changes.append(_changed(subject, was, state, condition))
+                    changes.append(changed(subject, was, state, condition))
         for change in changes:
             if self.told:
                 self.told(change)
-
-
-def _changed(subject: Subject, was: State, state: State, condition: Condition) -> Change:
-    at = clock.now()
-    if condition.since is None or not (was == "trial" and state in OUT):
-        condition.since = at
-    condition.changed_at = at
-    return Change(
-        provider_id=condition.provider_id,
-        subject=subject,
-        was=was,
-        state=state,
-        category=condition.category,
-        streak=condition.streak,
-        opened=condition.opened,
-        until=at + timedelta(seconds=condition.until - clock.monotonic()) if condition.opened else None,
-        since=condition.since,
-        at=at,
-    )
 
 
 health = Health()  # of this process's calls; it has a lock of its own

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 from webapp.core.database import reading, writing
 from webapp.core.runtime import runtime
 from webapp.providers.provider import Provider
-from webapp.routing.health import Change, Health, health
+from webapp.routing.condition import Change
+from webapp.routing.health import Health, health
 from webapp.routing.history import HealthChange, HealthState
 
 MOST_WAITING: Final = 10_000

@@ -1,0 +1,248 @@
+"""How a provider is doing, for pages and programs: its state in a word, and figures of the calls that were made."""
+
+import threading
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.core import clock
+from webapp.core.runtime import runtime
+from webapp.models.model import Model
+from webapp.providers.provider import Provider
+from webapp.routing.condition import DEGRADED_SECONDS, FEWEST, Condition, Subject
+from webapp.routing.failover import POLICIES
+from webapp.routing.health import SLOW_MS, health
+from webapp.routing.history import HealthChange
+from webapp.routing.terms import DIRECT, OUT
+from webapp.usage.event import UsageEvent
+
+DAY: Final = timedelta(days=1)
+WEEK: Final = timedelta(days=7)
+PIECES: Final = 48  # of the day's bar
+MOST_CALLS: Final = 20_000  # the latest, that figures are taken from
+SHOWN_CHANGES: Final = 8
+SPARK_POINTS: Final = 24
+SPARK_SIZE: Final = (96.0, 24.0)
+SPARKS_KEPT_SECONDS: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """A provider in a word: unknown, good, slow, unsteady, partly, resting, down. `out`: how much of it is out."""
+
+    word: str
+    since: datetime | None = None
+    category: str = ""
+    out: int = 0
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether somebody should look."""
+        return self.word == "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Spark:
+    """How long answers took to begin, over the day: the path of a line, and the median."""
+
+    path: str
+    median_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Figures of the last 24 hours. `pieces` are words of half hours, the oldest first; uptimes are parts of one."""
+
+    doing: Doing
+    pieces: tuple[str, ...]
+    calls: int
+    good: int
+    latency_ms: tuple[float, float] | None  # p50, p95
+    first_token_ms: float | None  # p50
+    failed_at: datetime | None
+    failed_with: str
+    uptimes: tuple[float | None, float | None]  # of a day, of a week
+    changes: list[tuple[HealthChange, str]]  # the newest first, with the name of whom it tells; empty: the provider
+
+
+def doing(provider_id: int) -> Doing:
+    """Say how a provider is doing. On trial counts as out until the first call ended well."""
+    known = health.of_provider(provider_id)
+    own: Subject = ("provider", provider_id, DIRECT)
+    states = {subject: health.state_of(subject, provider_id) for subject in known}
+    out = sum(state in OUT or state == "trial" for subject, state in states.items() if subject != own)
+    condition = known.get(own)
+    if condition and states[own] in (*OUT, "trial"):
+        word = "resting" if condition.is_resting else "down"
+        return Doing(word, condition.since, condition.category, out)
+    if out:
+        return Doing("partly", out=out)
+    if condition and states[own] == "degraded":
+        return Doing("unsteady" if _failed_lately(condition) else "slow", condition.since, condition.category)
+    return Doing("good" if condition and states[own] == "good" else "unknown")
+
+
+def provider_report(session: Session, provider: Provider) -> Report:
+    """Gather the figures of one provider; from everybody's calls, for they say how it is, not who asked."""
+    now = clock.now()
+    calls = _calls(session, provider.id, now - DAY)
+    changes = _changes(session, provider.id, now - WEEK)
+    downs = down_times(changes, provider.created_at, now)
+    slow_ms = health.slow_ms.get(provider.id, SLOW_MS)
+    counted = [row for row in calls if is_failure(row.outcome) or row.outcome == "ok"]
+    failed = next((row for row in calls if is_failure(row.outcome)), None)
+    latencies = sorted(row.latency_ms for row in calls if row.latency_ms and row.outcome == "ok")
+    firsts = [row.first_token_ms for row in calls if row.first_token_ms is not None]
+    is_known = bool(calls or changes)
+    return Report(
+        doing=doing(provider.id),
+        pieces=pieces(counted, downs, now, slow_ms),
+        calls=len(counted),
+        good=sum(row.outcome == "ok" for row in counted),
+        latency_ms=(median(latencies), percentile(latencies, 0.95)) if latencies else None,
+        first_token_ms=median(firsts) if firsts else None,
+        failed_at=failed.at if failed else None,
+        failed_with=failed.outcome if failed else "",
+        uptimes=(_uptime(downs, provider, now, DAY), _uptime(downs, provider, now, WEEK)) if is_known else (None, None),
+        changes=_named(session, provider, changes[-SHOWN_CHANGES:][::-1]),
+    )
+
+
+def is_failure(outcome: str) -> bool:
+    """Whether an outcome of a call speaks against who was asked: what the request did wrong does not."""
+    return outcome in POLICIES and POLICIES[outcome].scope != "request"
+
+
+def percentile(ordered: Sequence[float], part: float) -> float:
+    """Return the value that this part of them does not exceed."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+def down_times(changes: Iterable[HealthChange], start: datetime, now: datetime) -> list[tuple[datetime, datetime]]:
+    """Return from when to when the provider itself was down, as its changes tell; before the first it was up."""
+    found: list[tuple[datetime, datetime]] = []
+    began: datetime | None = None
+    for change in changes:
+        if change.kind != "provider" or change.route != DIRECT:
+            continue
+        if change.state == "down":
+            began = began or max(change.at, start)
+        elif began:
+            found.append((began, change.at))
+            began = None
+    return [*found, (began, now)] if began else found
+
+
+def pieces(
+    calls: Iterable[Any], downs: list[tuple[datetime, datetime]], now: datetime, slow_ms: float
+) -> tuple[str, ...]:
+    """Return a word for each half hour: none (nothing is known), good, slow, down. Calls have at, outcome and times."""
+    length = DAY / PIECES
+    ends = [now - DAY + length * (number + 1) for number in range(PIECES)]
+    held: defaultdict[int, list[Any]] = defaultdict(list)
+    for call in calls:
+        held[min(bisect_right(ends, call.at), PIECES - 1)].append(call)
+    return tuple(_piece(held[number], downs, end - length, end, slow_ms) for number, end in enumerate(ends))
+
+
+def sparks(session: Session) -> Mapping[int, Spark]:
+    """Return the line of every provider that was asked often enough today; one query, remembered for some seconds."""
+    with _sparks_lock:
+        whose, until, found = _sparks.get("all", ("", 0.0, {}))
+        if whose != runtime().boot_id or until <= clock.monotonic():
+            found = _read_sparks(session)
+            _sparks["all"] = (runtime().boot_id, clock.monotonic() + SPARKS_KEPT_SECONDS, found)
+    return found
+
+
+_sparks: dict[str, tuple[str, float, dict[int, Spark]]] = {}
+_sparks_lock = threading.Lock()
+
+
+def _failed_lately(condition: Condition) -> bool:
+    failed_at = condition.failed_at
+    return bool(condition.streak) or (failed_at is not None and clock.monotonic() - failed_at < DEGRADED_SECONDS)
+
+
+def _calls(session: Session, provider_id: int, since: datetime) -> Sequence[Any]:
+    columns = (UsageEvent.at, UsageEvent.outcome, UsageEvent.latency_ms, UsageEvent.first_token_ms)
+    wanted = select(*columns).where(UsageEvent.provider_id == provider_id, UsageEvent.at >= since)
+    return session.execute(wanted.order_by(UsageEvent.at.desc()).limit(MOST_CALLS)).all()
+
+
+def _changes(session: Session, provider_id: int, since: datetime) -> Sequence[HealthChange]:
+    wanted = select(HealthChange).where(HealthChange.provider_id == provider_id, HealthChange.at >= since)
+    newest = session.scalars(wanted.order_by(HealthChange.at.desc(), HealthChange.id.desc()).limit(MOST_CALLS)).all()
+    return newest[::-1]
+
+
+def _piece(
+    calls: list[Any], downs: list[tuple[datetime, datetime]], start: datetime, end: datetime, slow_ms: float
+) -> str:
+    if any(began < end and ended > start for began, ended in downs):
+        return "down"
+    if not calls:
+        return "none"
+    failed = sum(call.outcome != "ok" for call in calls)
+    if failed == len(calls):
+        return "down"
+    firsts = sorted(call.first_token_ms for call in calls if call.first_token_ms is not None)
+    is_slow = len(firsts) >= FEWEST and percentile(firsts, 0.95) > slow_ms
+    return "slow" if failed or is_slow else "good"
+
+
+def _uptime(
+    downs: list[tuple[datetime, datetime]], provider: Provider, now: datetime, window: timedelta
+) -> float | None:
+    start = max(now - window, provider.created_at)
+    if now <= start:
+        return None
+    down = sum((ended - max(began, start) for began, ended in downs if ended > start), timedelta())
+    return 1 - down / (now - start)
+
+
+def _named(session: Session, provider: Provider, changes: Sequence[HealthChange]) -> list[tuple[HealthChange, str]]:
+    told = {row.subject_id for row in changes if row.kind == "model"}
+    models = session.execute(select(Model.id, Model.model_id).where(Model.id.in_(told)))
+    names = {row.id: row.model_id for row in models}
+    keys = {row.id: row.label or row.hint for row in provider.credentials}
+    of_kind: dict[str, Mapping[int, str]] = {"model": names, "key": keys}
+    return [(row, of_kind.get(row.kind, {}).get(row.subject_id, "")) for row in changes]
+
+
+def _read_sparks(session: Session) -> dict[int, Spark]:
+    now = clock.now()
+    rows = session.execute(
+        select(UsageEvent.provider_id, UsageEvent.at, UsageEvent.first_token_ms)
+        .where(UsageEvent.provider_id.in_(select(Provider.id)), UsageEvent.at >= now - DAY)
+        .where(UsageEvent.first_token_ms.is_not(None))
+        .order_by(UsageEvent.at.desc())
+        .limit(MOST_CALLS)
+    )
+    points: defaultdict[Any, defaultdict[int, list[Any]]] = defaultdict(lambda: defaultdict(list))
+    for provider_id, at, first_ms in rows:
+        points[provider_id][int((now - at) / (DAY / SPARK_POINTS))].append(first_ms)
+    found = {}
+    for provider_id, ages in points.items():
+        every = [ms for own in ages.values() for ms in own]
+        if len(every) >= FEWEST:
+            newest_last = [median(ages[age]) for age in sorted(ages, reverse=True)]
+            found[provider_id] = Spark(_path(newest_last), median(every))
+    return found
+
+
+def _path(values: list[float]) -> str:
+    """Draw a line through the values; one alone is a level line."""
+    width, height = SPARK_SIZE
+    values = values * 2 if len(values) == 1 else values
+    least, most = min(values), max(values)
+    step, scale = width / (len(values) - 1), (height - 4) / ((most - least) or 1)
+    drawn = [(step * place, height - 2 - (value - least) * scale) for place, value in enumerate(values)]
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in drawn)
