@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
 from webapp.core.memory import memory
+from webapp.core.words import searchable
 from webapp.providers.check import BAD, Check, latest_checks, latest_verdict
 from webapp.providers.credential import Credential, have_trouble
 from webapp.providers.provider import Provider, visible_providers
@@ -41,13 +42,13 @@ def overview(session: Session, user: User, tab: str, query: str) -> Overview:
         for provider, verdict in found
         if needs_attention(provider.is_enabled, provider.has_key_trouble or _is_down(provider.id), verdict)
     }
-    words = query.casefold().split()
+    words = searchable(query).split()
     shown = [
         provider
         for provider, _ in found
         if (tab != "attention" or provider.id in bad)
         and (tab != "disabled" or not provider.is_enabled)
-        and all(word in f"{provider.name} {provider.base_url}".casefold() for word in words)
+        and all(word in searchable(provider.name, provider.base_url) for word in words)
     ]
     shown.sort(key=lambda provider: (not provider.is_enabled, provider.id not in bad, provider.needs_key))
     checks = latest_checks(session, [provider.id for provider in shown])
