@@ -28,8 +28,8 @@ from webapp.routing.gateway_check import DueGateways
 from webapp.routing.history import prune_health
 from webapp.routing.keybook import keybook
 from webapp.routing.probing import Prober
-from webapp.routing.states import states
 from webapp.routing.rule import prune_rules
+from webapp.routing.states import states
 from webapp.usage.recorder import prune_usage, write_waiting
 
 BEAT_SECONDS = 1.0
