@@ -15,13 +15,22 @@ def qualified(model: Model) -> str:
 
 def find_named(session: Session, user: User, name: str) -> Model:
     """Load the model of a name, or of an id that only one provider has; raise NotFoundError or ConflictError."""
-    slug, _, rest = name.partition("/")
-    rows = session.scalars(visible_models(user).where(Model.id_hash.in_([id_hash(name), id_hash(rest)]))).all()
-    whole = [row for row in rows if row.provider.slug == slug and row.model_id == rest]
-    bare = [row for row in rows if row.model_id == name]
-    found = whole or [row for row in bare if row.provider.dialect == ALIAS] or bare  # an alias is named to be meant
+    found = meant(named(session, user, name))
     if not found:
         raise NotFoundError
     if len(found) > 1:
         raise ConflictError
     return found[0]
+
+
+def named(session: Session, user: User, name: str) -> list[Model]:
+    """Return the one model of this whole name, else all that have it as their id."""
+    slug, _, rest = name.partition("/")
+    rows = session.scalars(visible_models(user).where(Model.id_hash.in_([id_hash(name), id_hash(rest)]))).all()
+    whole = [row for row in rows if row.provider.slug == slug and row.model_id == rest]
+    return whole or [row for row in rows if row.model_id == name]
+
+
+def meant(rows: list[Model]) -> list[Model]:
+    """Return of models with one name those that are meant by it: an alias is named to be meant."""
+    return [row for row in rows if row.provider.dialect == ALIAS] or rows

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from webapp.accounts.user import User
 from webapp.core.database import reading
 from webapp.core.memory import memory
-from webapp.models.model import Model, id_hash, visible_models
+from webapp.models.model import Model
+from webapp.models.names import meant, named, qualified
 from webapp.models.parameters import Layer, Layers
 from webapp.openai_api.preset_names import callable_presets, described_preset, find_called_preset, model_of
 from webapp.openai_api.schema import RequestError
@@ -45,12 +46,8 @@ def find_seat(user: User, name: str) -> Seat:
 
 def find_named_model(session: Session, user: User, name: str) -> Model:
     """Load the model that is meant. Raises RequestError: 404 for an unknown one, 400 for one of several."""
-    slug, _, rest = name.partition("/")
-    rows = session.scalars(visible_models(user).where(Model.id_hash.in_([id_hash(name), id_hash(rest)]))).all()
-    whole = [row for row in rows if row.provider.slug == slug and row.model_id == rest]
-    bare = [row for row in rows if row.model_id == name]
-    usable = [row for row in whole or bare if row.provider.is_usable]
-    found = [row for row in usable if row.provider.dialect == ALIAS] or usable  # an alias is named to be meant
+    rows = named(session, user, name)
+    found = meant([row for row in rows if row.provider.is_usable])
     if len(found) == 1:
         return found[0]
     if found:
@@ -60,18 +57,13 @@ def find_named_model(session: Session, user: User, name: str) -> Model:
             param="model",
             code="model_ambiguous",
         )
-    reason = "is at a provider that is switched off or has no key" if whole or bare else "does not exist"
+    reason = "is at a provider that is switched off or has no key" if rows else "does not exist"
     raise RequestError(
         f"The model '{name}' {reason}, or you do not have access to it.",
         param="model",
         code="model_not_found",
         status=404,
     )
-
-
-def qualified(model: Model) -> str:
-    """Return the name that always means this model."""
-    return _name(model.provider.slug, model.model_id)
 
 
 def find_described(session: Session, user: User, name: str) -> dict[str, Any]:
