@@ -13,7 +13,8 @@ from webapp.core.database import db
 from webapp.providers.provider import Provider, find_own_provider, find_provider, visible_providers
 from webapp.routing.condition import Condition, Subject
 from webapp.routing.health import SLOW_MS, health
-from webapp.routing.report import Doing, Spark, doing, provider_report, sparks
+from webapp.routing.report import Doing, doing, provider_report
+from webapp.routing.sparks import Spark, sparks
 from webapp.routing.terms import State
 from webapp.web.advice import advise
 from webapp.web.forms import Form, strip

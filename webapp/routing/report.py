@@ -1,6 +1,5 @@
 """How a provider is doing, for pages and programs: its state in a word, and figures of the calls that were made."""
 
-import threading
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +12,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.core import clock
-from webapp.core.runtime import runtime
 from webapp.models.model import Model
 from webapp.providers.provider import Provider
 from webapp.routing.condition import DEGRADED_SECONDS, FEWEST, Condition, Subject
@@ -28,9 +26,6 @@ WEEK: Final = timedelta(days=7)
 PIECES: Final = 48  # of the day's bar
 MOST_CALLS: Final = 20_000  # the latest, that figures are taken from
 SHOWN_CHANGES: Final = 8
-SPARK_POINTS: Final = 24
-SPARK_SIZE: Final = (96.0, 24.0)
-SPARKS_KEPT_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +44,6 @@ class Doing:
 
 
 @dataclass(frozen=True, slots=True)
-class Spark:
-    """How long answers took to begin, over the day: the path of a line, and the median."""
-
-    path: str
-    median_ms: float
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """Figures of the last 24 hours. `pieces` are words of half hours, the oldest first; uptimes are parts of one."""
 
@@ -69,7 +56,7 @@ class Report:
     failed_at: datetime | None
     failed_with: str
     uptimes: tuple[float | None, float | None]  # of a day, of a week
-    changes: list[tuple[HealthChange, str]]  # the newest first, with the name of whom it tells; empty: the provider
+    changes: list[tuple[HealthChange, str, bool]]  # the newest first, with whom it tells of, and whether they are back
 
 
 def doing(provider_id: int) -> Doing:
@@ -111,7 +98,7 @@ def provider_report(session: Session, provider: Provider) -> Report:
         failed_at=failed.at if failed else None,
         failed_with=failed.outcome if failed else "",
         uptimes=(_uptime(downs, provider, now, DAY), _uptime(downs, provider, now, WEEK)) if is_known else (None, None),
-        changes=_named(session, provider, changes[-SHOWN_CHANGES:][::-1]),
+        changes=_named(session, provider, changes)[-SHOWN_CHANGES:][::-1],
     )
 
 
@@ -126,7 +113,7 @@ def percentile(ordered: Sequence[float], part: float) -> float:
 
 
 def down_times(changes: Iterable[HealthChange], start: datetime, now: datetime) -> list[tuple[datetime, datetime]]:
-    """Return from when to when the provider itself was down, as its changes tell; before the first it was up."""
+    """Return when the provider itself was down, as its changes tell; before the first it was up."""
     found: list[tuple[datetime, datetime]] = []
     began: datetime | None = None
     for change in changes:
@@ -150,20 +137,6 @@ def pieces(
     for call in calls:
         held[min(bisect_right(ends, call.at), PIECES - 1)].append(call)
     return tuple(_piece(held[number], downs, end - length, end, slow_ms) for number, end in enumerate(ends))
-
-
-def sparks(session: Session) -> Mapping[int, Spark]:
-    """Return the line of every provider that was asked often enough today; one query, remembered for some seconds."""
-    with _sparks_lock:
-        whose, until, found = _sparks.get("all", ("", 0.0, {}))
-        if whose != runtime().boot_id or until <= clock.monotonic():
-            found = _read_sparks(session)
-            _sparks["all"] = (runtime().boot_id, clock.monotonic() + SPARKS_KEPT_SECONDS, found)
-    return found
-
-
-_sparks: dict[str, tuple[str, float, dict[int, Spark]]] = {}
-_sparks_lock = threading.Lock()
 
 
 def _failed_lately(condition: Condition) -> bool:
@@ -208,41 +181,19 @@ def _uptime(
     return 1 - down / (now - start)
 
 
-def _named(session: Session, provider: Provider, changes: Sequence[HealthChange]) -> list[tuple[HealthChange, str]]:
+def _named(
+    session: Session, provider: Provider, changes: Sequence[HealthChange]
+) -> list[tuple[HealthChange, str, bool]]:
     told = {row.subject_id for row in changes if row.kind == "model"}
     models = session.execute(select(Model.id, Model.model_id).where(Model.id.in_(told)))
     names = {row.id: row.model_id for row in models}
     keys = {row.id: row.label or row.hint for row in provider.credentials}
     of_kind: dict[str, Mapping[int, str]] = {"model": names, "key": keys}
-    return [(row, of_kind.get(row.kind, {}).get(row.subject_id, "")) for row in changes]
-
-
-def _read_sparks(session: Session) -> dict[int, Spark]:
-    now = clock.now()
-    rows = session.execute(
-        select(UsageEvent.provider_id, UsageEvent.at, UsageEvent.first_token_ms)
-        .where(UsageEvent.provider_id.in_(select(Provider.id)), UsageEvent.at >= now - DAY)
-        .where(UsageEvent.first_token_ms.is_not(None))
-        .order_by(UsageEvent.at.desc())
-        .limit(MOST_CALLS)
-    )
-    points: defaultdict[Any, defaultdict[int, list[Any]]] = defaultdict(lambda: defaultdict(list))
-    for provider_id, at, first_ms in rows:
-        points[provider_id][int((now - at) / (DAY / SPARK_POINTS))].append(first_ms)
-    found = {}
-    for provider_id, ages in points.items():
-        every = [ms for own in ages.values() for ms in own]
-        if len(every) >= FEWEST:
-            newest_last = [median(ages[age]) for age in sorted(ages, reverse=True)]
-            found[provider_id] = Spark(_path(newest_last), median(every))
+    were: dict[tuple[str, int, str], str] = {}
+    found = []
+    for row in changes:
+        subject = (row.kind, row.subject_id, row.route)
+        is_back = were.get(subject) in OUT and row.state not in OUT
+        found.append((row, of_kind.get(row.kind, {}).get(row.subject_id, ""), is_back))
+        were[subject] = row.state
     return found
-
-
-def _path(values: list[float]) -> str:
-    """Draw a line through the values; one alone is a level line."""
-    width, height = SPARK_SIZE
-    values = values * 2 if len(values) == 1 else values
-    least, most = min(values), max(values)
-    step, scale = width / (len(values) - 1), (height - 4) / ((most - least) or 1)
-    drawn = [(step * place, height - 2 - (value - least) * scale) for place, value in enumerate(values)]
-    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in drawn)
