@@ -63,6 +63,26 @@ from webapp.web.health import health as liveness
 from webapp.web.openapi import openapi
 from webapp.web.security import csrf
 
+PAGES = (
+    accounts,
+    tokens,
+    settings,
+    providers,
+    bulk,
+    addresses,
+    checks,
+    provider_health,
+    key_pages,
+    provider_models,
+    model_page,
+    parameters,
+    picker,
+    models,
+    routes,
+    rules,
+    gateway_pages,
+)
+
 
 def install_features(app: Flask) -> None:
     """Register every door. Called once, inside the app context, with the database up to date."""
@@ -89,26 +109,7 @@ def install_features(app: Flask) -> None:
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
-    pages = (
-        accounts,
-        tokens,
-        settings,
-        providers,
-        bulk,
-        addresses,
-        checks,
-        provider_health,
-        key_pages,
-        provider_models,
-        model_page,
-        parameters,
-        picker,
-        models,
-        routes,
-        rules,
-        gateway_pages,
-    )
-    for blueprint in (liveness, *pages, presets, usage, chat, uses, chat_settings, runs, v1):
+    for blueprint in (liveness, *PAGES, presets, usage, chat, uses, chat_settings, runs, v1):
         app.register_blueprint(blueprint)
     for blueprint in (
         api,
