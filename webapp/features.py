@@ -92,20 +92,7 @@ def install_features(app: Flask) -> None:
         check_key_ring(session, parts.key_ring)
         seed_providers(session)
         states.begin(session)
-    adding.seed_models = seed_models
-    connection_checks.keep_models = store_list
-    parameters_api.check_layer = checked_layer
-    parameters_api.is_route = lambda route: route in known_routes(db.session)
-    connection_checks.as_called = as_called
-    connection_checks.record_rung = _take_in_rung
-    discovery.note_list = note_list
-    provider_list.is_down = _is_down
-    standings.word_of = _word_of
-    connection_checks.counted_too = (CapabilityCheck,)
-    capability_checks.record_asked = record_asked
-    preview.needs_of = conversation_needs
-    preview.first_token_of = median_first_token_ms
-    keys.seconds_to_rest, keys.forget_faults = seconds_to_rest, forget_faults
+    _join()
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
@@ -125,6 +112,24 @@ def install_features(app: Flask) -> None:
         app.register_blueprint(blueprint)
         csrf.exempt(blueprint)  # the guard asks for the token of a browser, not of a program
     csrf.exempt(v1)  # takes tokens only, never a browser's cookie
+
+
+def _join() -> None:
+    """Give features the functions of others that they may not import."""
+    adding.seed_models = seed_models
+    connection_checks.keep_models = store_list
+    parameters_api.check_layer = checked_layer
+    parameters_api.is_route = lambda route: route in known_routes(db.session)
+    connection_checks.as_called = as_called
+    connection_checks.record_rung = _take_in_rung
+    discovery.note_list = note_list
+    provider_list.is_down = _is_down
+    standings.word_of = _word_of
+    connection_checks.counted_too = (CapabilityCheck,)
+    capability_checks.record_asked = record_asked
+    preview.needs_of = conversation_needs
+    preview.first_token_of = median_first_token_ms
+    keys.seconds_to_rest, keys.forget_faults = seconds_to_rest, forget_faults
 
 
 def _take_in_rung(check_id: int, rung: Rung) -> None:
