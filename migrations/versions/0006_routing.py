@@ -31,7 +31,7 @@ def _let_keys_be_several() -> None:
     with op.batch_alter_table("credentials") as table:
         table.drop_constraint("uq_credentials_provider_id", type_="unique")
         table.create_index("ix_credentials_provider_id", ["provider_id"])
-        table.add_column(sa.Column("label", sa.Text(), nullable=False, server_default=""))
+        table.add_column(sa.Column("label", sa.Text(), nullable=False, server_default=sa.text("''")))
         table.add_column(sa.Column("weight", sa.Integer(), nullable=False, server_default="1"))
         table.add_column(sa.Column("is_enabled", sa.Boolean(), nullable=False, server_default=sa.true()))
         table.add_column(sa.Column("disabled_because", sa.Text(), nullable=True))

@@ -12,6 +12,8 @@ from tests.program import program
 from webapp.web.openapi import AREAS
 from webapp.web.shapes import About, request_schema, violations
 
+PLAIN_POSTS = ("/api/gateways/{gateway_id}/verify",)  # there is nothing to say with them
+
 
 class Inner(TypedDict, total=False):
     sight: bool | None
@@ -55,7 +57,10 @@ def test_every_operation_is_whole(document: dict[str, Any]) -> None:
             assert any(status.startswith("2") for status in operation["responses"])
             arguments = [one["name"] for one in operation["parameters"] if one["in"] == "path"]
             assert arguments == re.findall(r"\{(\w+)\}", path)
-            assert ("requestBody" in operation) == (method in ("post", "patch")), (method, path)
+            assert ("requestBody" in operation) == (method in ("post", "patch") and path not in PLAIN_POSTS), (
+                method,
+                path,
+            )
     assert len(names) == len(set(names))
 
 

@@ -100,7 +100,7 @@ def update_default(model_pk: int) -> Response:
 
 
 @provider_models.post("/providers/default")
-def choose_default() -> Response:
+def update_chosen_default() -> Response:
     """Make `model`, which was chosen in the picker, its provider's default."""
     model = _make_default(request.form.get("model", 0, record_id))
     return _section(model.provider_id, part="models/_section_again.html")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Text, false, true
+from sqlalchemy import JSON, ForeignKey, Text, false, text, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webapp.core import clock
@@ -32,7 +32,7 @@ class Credential(Record):
     sealed: Mapped[str] = mapped_column(Text)
     hint: Mapped[str] = mapped_column(Text)
     saved_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
-    label: Mapped[str] = mapped_column(Text, default="", server_default="")
+    label: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     weight: Mapped[int] = mapped_column(default=1, server_default="1")
     is_enabled: Mapped[bool] = mapped_column(default=True, server_default=true())
     disabled_because: Mapped[str | None] = mapped_column(Text)  # the category of what was refused, when we did it
