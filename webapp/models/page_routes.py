@@ -18,7 +18,7 @@ from webapp.models.preset import Preset, visible_presets
 from webapp.models.quirk import forget, quirks_of, remember
 from webapp.models.replacement import proposals
 from webapp.providers.check_routes import key_trouble_told
-from webapp.providers.provider import find_own_provider
+from webapp.providers.provider import ALIAS, find_own_provider
 from webapp.upstream.repair import is_word
 from webapp.web.render import fragment, go_to, page, wants_fragment
 
@@ -28,7 +28,10 @@ model_page = Blueprint("model_page", __name__)
 @model_page.get("/models/<int:model_pk>")
 def show_model(model_pk: int) -> Response:
     """One model: what it can do and who says so, what it costs, where it is used."""
-    return _page(find_known_model(db.session, g.user, model_pk))
+    model = find_known_model(db.session, g.user, model_pk)
+    if model.provider.dialect == ALIAS:
+        return go_to(url_for("routes.list_routes"))
+    return _page(model)
 
 
 @model_page.get("/models/<int:model_pk>/facts")
