@@ -51,7 +51,8 @@ def watch() -> None:
         try:
             with writing() as session:
                 beat(session)
-                if beats % SWEEP_EVERY == 1:
+            if beats % SWEEP_EVERY == 1:
+                with writing() as session:
                     sweep(session)
             write_waiting()
             keybook.write()

@@ -45,7 +45,7 @@ def test_from_set_up_to_an_answer_without_javascript(
     page.get_by_role("link", name="Show the models of this provider").click()
     page.get_by_role("button", name="Make ok the default").click()
     page.goto(server.url)
-    expect(page.get_by_role("button", name="Model: ok")).to_be_visible()
+    expect(page.get_by_role("link", name="Model: ok")).to_be_visible()
     page.get_by_role("textbox", name="Message").fill("Hello")
     page.get_by_role("button", name="Send").click()
     _reload_until(page, "quick brown fox")

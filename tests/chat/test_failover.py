@@ -28,7 +28,9 @@ def alias(app: Flask, chat: Chat) -> MakeAlias:
     """Somebody who chats with the alias `best`, served by the far end's scripts of these names, in this order."""
 
     def make(*scripts: str, after_first: str = "stop", strategy: str = "ordered") -> Chat:
-        targets = [{"model": chat.model(script), "weight": 1} for script in scripts]
+        with app.app_context():
+            slug = db.session.get_one(Provider, chat.provider_id).slug
+        targets = [{"model": chat.model(script), "name": f"{slug}/{script}", "weight": 1} for script in scripts]
         with app.app_context(), writing() as session:
             provider = session.scalars(select(Provider).filter_by(dialect=ALIAS)).one()
             model = Model(provider_id=provider.id, model_id="best", id_hash=id_hash("best"), search_text="best")

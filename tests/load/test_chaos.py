@@ -73,7 +73,7 @@ def _alias_and_token() -> str:
         model = Model(provider_id=provider.id, model_id="best", id_hash=id_hash("best"), search_text="best")
         session.add(model)
         session.flush()
-        targets = [{"model": row.id, "name": "m", "weight": 1} for row in rows]
+        targets = [{"model": row.id, "name": f"{row.provider.slug}/m", "weight": 1} for row in rows]
         session.add(AliasRecord(model_pk=model.id, targets=targets, strategy="weighted", is_sticky=False))
         user = find_user(session, "owner")
         assert user

@@ -46,7 +46,9 @@ def test_a_whole_answer_leaves_its_figures(chat: Chat, ledger: Ledger) -> None:
     assert (row.input_tokens, row.output_tokens) == (9, OUTPUT) == (run.input_tokens, run.output_tokens)
     assert (row.cached_tokens, row.reasoning_tokens, row.cost_nano_usd) == (None, None, None)
     assert row.latency_ms
-    assert (row.latency_ms, row.first_token_ms) == (run.duration_ms, run.first_token_ms)
+    # The reader waits a little longer: until the provider is asked, too.
+    assert row.latency_ms <= run.duration_ms
+    assert row.first_token_ms <= run.first_token_ms
     assert run.started_at <= row.at
 
 

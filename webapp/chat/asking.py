@@ -166,7 +166,7 @@ def _outcome(reply: Reply, brake: Brake) -> str:
         return OK
     if brake.pulled.is_set():
         return INTERRUPTED if runtime().background.is_closing.is_set() else STOPPED
-    return reply.error.category if reply.error else INCOMPLETE
+    return reply.error.category if reply.error and not reply.text else INCOMPLETE
 
 
 def _load(run_id: int) -> _Wanted:
