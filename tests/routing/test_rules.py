@@ -10,7 +10,7 @@ from tests.conftest import Person
 from tests.program import Program, manager, member
 from tests.routing.test_aliases import change, listed
 from webapp.core import clock
-from webapp.core.database import db, writing
+from webapp.core.database import writing
 from webapp.monitor import sweep
 from webapp.routing.choose import choose
 from webapp.routing.health import Health
@@ -39,7 +39,7 @@ def form(**more: str) -> dict[str, str]:
 
 def read(app: Flask) -> tuple[Rule, ...]:
     with app.app_context():
-        return rules(db.session)
+        return rules()
 
 
 def sent_to(app: Flask, provider: str, model: str, needs: frozenset[str] = frozenset()) -> str:

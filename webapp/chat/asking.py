@@ -170,6 +170,7 @@ def _outcome(reply: Reply, brake: Brake) -> str:
 
 
 def _load(run_id: int) -> _Wanted:
+    known_rules = rules()
     with reading() as session:
         run = session.get_one(Run, run_id)
         model = session.get(Model, run.model_pk) if run.model_pk else None
@@ -179,7 +180,7 @@ def _load(run_id: int) -> _Wanted:
             raise UpstreamError("permission", "The provider is switched off here.")
         question = Question(subject_of(session, model), last=_last(session, run))
         asker = Asker(run.owner_id, "chat", turn_seconds=CHAT_SECONDS, retry_seconds=RETRY_SECONDS)
-        return _Wanted(run_id, question, rules(session), asker)
+        return _Wanted(run_id, question, known_rules, asker)
 
 
 def _last(session: Session, run: Run) -> tuple[int, str] | None:

@@ -89,10 +89,11 @@ def list_described(session: Session, user: User) -> list[dict[str, Any]]:
 
 
 def _read_seat(user: User, name: str) -> Seat:
+    known_rules = rules()
     with reading() as session:
         preset = find_called_preset(session, user, name)
         model = model_of(session, user, preset) if preset else find_named_model(session, user, name)
-        seat = Seat(subject_of(session, model), qualified(model), rules(session))
+        seat = Seat(subject_of(session, model), qualified(model), known_rules)
         if preset is None:
             return seat
         prompt = preset.prompt_for(user, model)

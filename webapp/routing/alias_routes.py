@@ -160,7 +160,7 @@ def _explained(name: str, needs: frozenset[str], route: str) -> tuple[Explained 
     except ConflictError:
         return None, gettext("Several providers have this model. Write it as provider/model.")
     question = Question(subject_of(db.session, model), needs, route=route)
-    return explain(db.session, question, rules(db.session), health), ""
+    return explain(db.session, question, rules(), health), ""
 
 
 def _save(record: AliasRecord | None) -> Response:

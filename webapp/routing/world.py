@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
+from webapp.core.database import reading
 from webapp.core.memory import memory
 from webapp.models.model import Model
 from webapp.providers.provider import ALIAS, Provider
@@ -42,9 +43,12 @@ def subjects_of(session: Session, models: Iterable[Model]) -> dict[int, Alias | 
     return found
 
 
-def rules(session: Session) -> tuple[Rule, ...]:
-    """Return the rules that are switched on, in their order, ready to be matched."""
-    return memory.get("rules", lambda: _rules(session))
+def rules() -> tuple[Rule, ...]:
+    """Return the rules that are switched on, in their order, ready to be matched.
+
+    Not to be called by who holds a connection: many may wait here for the one that reads.
+    """
+    return memory.get("rules", _rules)
 
 
 def has_sdk() -> bool:
@@ -52,7 +56,12 @@ def has_sdk() -> bool:
     return find_spec("litellm") is not None
 
 
-def _rules(session: Session) -> tuple[Rule, ...]:
+def _rules() -> tuple[Rule, ...]:
+    with reading() as session:
+        return _read_rules(session)
+
+
+def _read_rules(session: Session) -> tuple[Rule, ...]:
     rows = session.scalars(
         select(RuleRecord)
         .options(joinedload(RuleRecord.to).joinedload(Model.provider))
