@@ -88,7 +88,8 @@ def _engine_options(settings: Settings) -> dict[str, object]:
     is_remote = not settings.sqlalchemy_url.startswith("sqlite")
     return {
         "pool_size": 8,
-        "max_overflow": 24,
+        # A page may need a second one while it holds its first; of SQLite any number may be open for a moment.
+        "max_overflow": 24 if is_remote else -1,
         "pool_timeout": 30,
         "pool_pre_ping": is_remote,
         "hide_parameters": True,
