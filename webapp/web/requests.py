@@ -4,7 +4,7 @@ import logging
 import re
 
 from flask import Flask, Response, g, request
-from werkzeug.routing import IntegerConverter, PathConverter, ValidationError
+from werkzeug.routing import IntegerConverter, PathConverter
 
 from webapp.core import clock
 from webapp.core.ids import random_text
@@ -22,14 +22,14 @@ def record_id(text: str) -> int:
 
 
 class RecordId(IntegerConverter):
-    """An id in a path; one that cannot be is not found."""
+    """An id in a path; one that cannot be is read as 0, which no record has: not found, whatever the method."""
 
     def to_python(self, value: str) -> int:
         """Return the id."""
         try:
             return record_id(value)
         except ValueError:
-            raise ValidationError from None
+            return 0
 
 
 class AnyText(PathConverter):
