@@ -1,6 +1,5 @@
 // What HTML and CSS cannot do alone. No state: everything that lasts is in the page or on the server.
-const find = (selector, root = document) => root.querySelector(selector);
-const picker = () => find('#picker');
+const find = (selector, root = document) => root.querySelector(selector), picker = () => find('#picker');
 
 // Copy a code block, or what the button names; show a password; close a dialog; open the picker, choose there, give a star there.
 document.addEventListener('click', (event) => {
@@ -60,10 +59,10 @@ function mark(option) {
   find('#picker-marked').value = option.dataset.model;
   if (pane.checkVisibility()) htmx.trigger(pane, 'marked');
 }
-// After a swap: what was marked, else the same model elsewhere; after typing the first one, at the beginning the chosen one.
+// After a swap that took the mark: what was marked, else the same model elsewhere; after typing the first one, at the beginning the chosen one.
 function markAgain() {
   const search = find('#picker-search'), id = search.getAttribute('aria-activedescendant');
-  mark((id && (document.getElementById(id) ?? find(`#picker [data-model="${find('#picker-marked').value}"]`))) || (!search.value && find('#picker [aria-selected=true]')) || find('#picker [role=option]'));
+  find('#picker .at') || mark((id && (document.getElementById(id) ?? find(`#picker [data-model="${find('#picker-marked').value}"]`))) || (!search.value && find('#picker [aria-selected=true]')) || find('#picker [role=option]'));
 }
 // Enter before the results are there waits for them, so that it never takes one of an older search.
 function enterPicker(how) {
@@ -72,6 +71,7 @@ function enterPicker(how) {
   if (!isStale) choose(find('#picker .at'), how === 'once' ? 'y' : '');
 }
 function keyInPicker(event) {
+  markAgain(); // a key may be faster than the end of a swap
   const options = [...document.querySelectorAll('#picker [role=option]')], at = options.findIndex((o) => o.matches('.at')), last = options.length - 1;
   const heads = options.flatMap((o, place) => (o.parentElement === options[place - 1]?.parentElement ? [] : [place])); // of the groups
   const isFar = event.ctrlKey || event.metaKey, ofList = isFar || !find('#picker-search').value; // else Home and End are the field's
@@ -104,7 +104,7 @@ let wasAtEnd = false; // between the two halves of one swap
 document.addEventListener('htmx:before:swap', () => { wasAtEnd = find('#log') && page.scrollHeight - page.scrollTop - page.clientHeight < 120; });
 document.addEventListener('htmx:after:swap', (event) => {
   if (wasAtEnd) page.scrollTop = page.scrollHeight;
-  if (picker()?.open && !find('#picker .at')) markAgain();
+  if (picker()?.open) markAgain();
   if (picker()?.matches('[open]:not([data-enter=""])')) enterPicker(picker().dataset.enter);
   if (event.detail.ctx?.response?.status === 422) find('[aria-invalid=true]')?.focus();
   for (const thought of document.querySelectorAll('.thought:not(:empty)')) thought.parentElement.hidden = !thought.textContent;

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -216,3 +217,23 @@ def test_a_text_whose_time_is_over_ends_as_one_plain_block(monkeypatch: pytest.M
 def test_a_text_too_slow_to_cut_into_blocks_is_one_plain_block() -> None:
     source = markdown.Source("# a\n\n<b>", LABELS, seconds_per_block=-1)
     assert "<code># a\n\n&lt;b&gt;</code>" in source.draw(source.blocks)
+
+
+def test_a_machine_that_stands_still_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "# a\n\n- *b* and [c](https://d.e)\n- f `g`\n\n> h\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
+    whole, clock, looks = render(text, LABELS), time.thread_time, 0
+
+    def standing_still_at(look: int) -> Callable[[], float]:
+        def thread_time() -> float:
+            nonlocal looks
+            looks += 1
+            return clock() + (1.0 if looks > look else 0.0)
+
+        return thread_time
+
+    stops = 0
+    while looks >= stops:
+        stops, looks = stops + 1, 0
+        monkeypatch.setattr(time, "thread_time", standing_still_at(stops))
+        assert render(text, LABELS) == whole, f"stood still at look {stops}"
+    assert stops > 20

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from werkzeug.test import TestResponse
 
 from tests.far_end import FarEnd
 from tests.program import Program
@@ -12,8 +13,12 @@ Add = Callable[..., int]
 Offer = Callable[..., None]
 
 
-def at(provider: int, model: str, more: str = "") -> str:
-    return f"/api/providers/{provider}/models/{model}{more}"
+def at(provider: int, model: str) -> str:
+    return f"/api/providers/{provider}/models/{model}"
+
+
+def check(member: Program, provider: int, model: str, **what: object) -> TestResponse:
+    return member.post("/api/models/capability-checks", {"provider_id": provider, "model": model, **what})
 
 
 def test_a_program_checks_a_capability_and_finds_it_in_the_model(
@@ -21,25 +26,27 @@ def test_a_program_checks_a_capability_and_finds_it_in_the_model(
 ) -> None:
     provider = add_provider(far_end.base_url)
     offer(provider, "able", "refusing", "429")
-    found = member.post(at(provider, "able", "/capability-checks"), {"capability": "vision"})
+    found = check(member, provider, "able", capability="vision")
     assert found.status_code == 200, found.text
     assert {"capability": "vision", "verdict": "yes", "reason": "saw_it", "error": None}.items() <= found.json.items()
     assert "/chat/completions" in found.json["request"]
     shown = next(row for row in member.get(f"/api/providers/{provider}/models").json if row["model_id"] == "able")
     assert (shown["capabilities"]["vision"], shown["sources"]["vision"]) == (True, "probed")
-    refused = member.post(at(provider, "refusing", "/capability-checks"), {"capability": "tools"})
+    refused = check(member, provider, "refusing", capability="tools")
     assert (refused.json["verdict"], refused.json["reason"]) == ("no", "refused")
     assert "does not support tools" in refused.json["response"]
-    limited = member.post(at(provider, "429", "/capability-checks"), {"capability": "streaming"})
+    limited = check(member, provider, "429", capability="streaming")
     assert (limited.json["verdict"], limited.json["error"]) == ("unknown", "rate_limit")
 
 
 @pytest.mark.parametrize("body", [{}, {"capability": "audio_input"}, {"capability": "vision", "more": 1}])
-def test_only_what_can_be_checked_is_taken(member: Program, add_provider: Add, offer: Offer, body: object) -> None:
+def test_only_what_can_be_checked_is_taken(
+    member: Program, add_provider: Add, offer: Offer, body: dict[str, object]
+) -> None:
     provider = add_provider("http://127.0.0.1:9/v1")
     offer(provider, "m")
-    assert member.post(at(provider, "m", "/capability-checks"), body).status_code == 422
-    assert member.post(at(provider, "n", "/capability-checks"), {"capability": "vision"}).status_code == 404
+    assert check(member, provider, "m", **body).status_code == 422
+    assert check(member, provider, "n", capability="vision").status_code == 404
 
 
 def test_the_same_check_does_not_run_twice_at_once(
@@ -47,11 +54,11 @@ def test_the_same_check_does_not_run_twice_at_once(
 ) -> None:
     provider = add_provider(far_end.base_url)
     offer(provider, "hold")
-    where, answers = at(provider, "hold", "/capability-checks"), []
-    first = threading.Thread(target=lambda: answers.append(member.post(where, {"capability": "reasoning"})))
+    answers: list[TestResponse] = []
+    first = threading.Thread(target=lambda: answers.append(check(member, provider, "hold", capability="reasoning")))
     first.start()
     far_end.wait_for_calls(1)
-    assert member.post(where, {"capability": "reasoning"}).status_code == 409
+    assert check(member, provider, "hold", capability="reasoning").status_code == 409
     far_end.release.set()
     first.join()
     assert answers[0].status_code == 200

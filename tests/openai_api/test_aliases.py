@@ -40,7 +40,8 @@ def who(client: openai.OpenAI, model: str, messages: list[Any], **more: Any) -> 
 def test_the_second_target_answers_when_the_first_refuses(
     house: House, failing: str, outcome: str, is_stream: bool
 ) -> None:
-    client, alias = house.client(), make(house, "best", "ordered", (f"far-end/{failing}", 1), ("far-end/ok", 1))
+    client = house.client()
+    alias = make(house, f"best-{failing}", "ordered", (f"far-end/{failing}", 1), ("far-end/ok", 1))
     raw = client.chat.completions.with_raw_response.create(model=alias, messages=ASKED, stream=is_stream)
     assert raw.headers["x-jackfield-model"] == "ok"
     assert raw.headers["x-jackfield-attempts"] == "2"

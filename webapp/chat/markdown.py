@@ -7,9 +7,9 @@ Each top-level block goes this way alone, with its own limits; a block beyond th
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from markdown_it.rules_core import StateCore, inline, text_join
 from markdown_it.token import Token
@@ -22,7 +22,9 @@ from webapp.chat.sanitizer import clean
 LONGEST_BLOCK = 200_000
 SECONDS_PER_BLOCK = 0.5
 SECONDS_PER_TEXT = 1.5
+TRIES = 2  # a stolen processor or a collection of garbage counts as a block's time, though it is not the block's fault
 LINE_END = re.compile(r"\r\n?")
+Result = TypeVar("Result")
 # Embeddings, overrides and isolates can make text read as something else, or reach past its end (CVE-2021-42574).
 # They go; the harmless direction marks (U+200E, U+200F, U+061C) stay.
 FORBIDDEN = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)]) | {0: "\ufffd"}
@@ -61,13 +63,9 @@ class Source:
         self.lines = text.split("\n")
         self._seconds = seconds_per_block
         self._labels = labels
-        self._env: Env = {"references": {**(references or {})}, "labels": labels, "deadline": self._deadline()}
-        tokens: list[Token] = []
-        try:
-            parser().block.parse(text, parser(), self._env, tokens)
-            self.blocks = _grouped(tokens)
-        except OverBudgetError:
-            self.blocks = [self._as_code(0, len(self.lines))]
+        self._env: Env = {"references": {**(references or {})}, "labels": labels, "deadline": 0.0}
+        blocks = self._in_time(lambda: self._cut(text))
+        self.blocks = [self._as_code(0, len(self.lines))] if blocks is None else blocks
 
     def draw(self, blocks: Sequence[Block]) -> Markup:
         """The safe HTML of some neighbouring blocks; what is left when their time is over comes as one plain block."""
@@ -84,20 +82,31 @@ class Source:
         """The link definitions that end before `line`, for the text that follows."""
         return {name: each for name, each in self._env["references"].items() if each["map"][1] <= line}
 
-    def _deadline(self) -> float:
-        return time.thread_time() + self._seconds
-
-    def _drawn_in_time(self, block: Block) -> Markup:
-        if sum(map(len, self.lines[block.first_line : block.end_line])) <= LONGEST_BLOCK:
-            self._env["deadline"] = self._deadline()
+    def _in_time(self, work: Callable[[], Result]) -> Result | None:
+        """The result of parser's work that may take a block's time; None when it took longer."""
+        for _ in range(TRIES):
+            self._env["deadline"] = time.thread_time() + self._seconds
             try:
-                return self._drawn(block)
+                return work()
             except OverBudgetError:
                 pass
-        return self._drawn(self._as_code(block.first_line, block.end_line))
+        return None
+
+    def _cut(self, text: str) -> list[Block]:
+        tokens: list[Token] = []
+        parser().block.parse(text, parser(), self._env, tokens)
+        return _grouped(tokens)
+
+    def _drawn_in_time(self, block: Block) -> Markup:
+        html = None
+        if sum(map(len, self.lines[block.first_line : block.end_line])) <= LONGEST_BLOCK:
+            html = self._in_time(lambda: self._drawn(block))
+        return self._drawn(self._as_code(block.first_line, block.end_line)) if html is None else html
 
     def _drawn(self, block: Block) -> Markup:
         markdown = parser()
+        for token in block.tokens:
+            token.children = None if token.children is None else []  # what a first try left
         state = StateCore("", markdown, self._env, block.tokens)
         inline(state)
         text_join(state)

@@ -96,12 +96,13 @@ def delete_provider_model(provider_id: int, model: str) -> Response:
     return Response(status=204)
 
 
-@models_api.post("/providers/<int:provider_id>/models/<text:model>/capability-checks")
-@documented({200: CheckShape}, body=CheckWanted, refusals=(409, 429, 503))
-def create_capability_check(provider_id: int, model: str) -> Response:
+@models_api.post("/models/capability-checks")
+@documented({200: CheckShape}, body=CheckWanted, refusals=(404, 409, 429, 503))
+def create_capability_check() -> Response:
     """Check by a real call whether a model can do one thing, and keep what it shows; 30 seconds a call at most."""
-    provider = find_provider(db.session, g.user, provider_id)
-    row, wanted = find_model_of(db.session, provider, model), read_body(CheckWanted)
+    wanted = read_body(CheckWanted)
+    provider = find_provider(db.session, g.user, wanted["provider_id"])
+    row = find_model_of(db.session, provider, wanted["model"])
     try:
         target = provider.target(db.session)
     except CryptoError as error:

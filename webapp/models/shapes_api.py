@@ -100,7 +100,14 @@ class NewModel(ModelChanges):
     model_id: Id
 
 
-class CheckWanted(TypedDict):
+class TestWanted(TypedDict):
+    """Which model to test."""
+
+    provider_id: ProviderId
+    model: Id
+
+
+class CheckWanted(TestWanted):
     """What to check by a real call."""
 
     capability: Literal["vision", "tools", "structured_output", "streaming", "reasoning"]
@@ -134,13 +141,6 @@ class Discovery(TypedDict):
     error: str | None
     category: NotRequired[str]
     hint: NotRequired[str]
-
-
-class TestWanted(TypedDict):
-    """Which model to test."""
-
-    provider_id: ProviderId
-    model: Id
 
 
 def model_shape(row: Model, provider: Provider) -> ModelShape:
