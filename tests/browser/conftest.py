@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, expect
+from sqlalchemy import delete
 
 from tests.browser.house import House
 from tests.conftest import PASSWORD, Server, serving
@@ -19,6 +20,7 @@ from webapp.accounts.user import Role, create_user
 from webapp.core.config import Settings
 from webapp.core.database import db, writing
 from webapp.core.ids import random_text
+from webapp.providers.private_address import PrivateAddress
 
 CHROMIUM = os.environ.get("JACKFIELD_CHROMIUM") or "/usr/bin/chromium"
 FLAGS = (
@@ -61,6 +63,7 @@ def house(standing: tuple[Flask, Server], far_end: FarEnd) -> House:
     app, server = standing
     email = f"guest-{random_text(12)}".lower()
     with app.app_context(), writing() as session:
+        session.execute(delete(PrivateAddress))  # an earlier far end may have had the port of this test's
         create_user(session, email=email, name="Linh Guest", password=PASSWORD, role=Role.ADMIN)
     return House(app, server, far_end, email)
 
@@ -68,7 +71,7 @@ def house(standing: tuple[Flask, Server], far_end: FarEnd) -> House:
 @pytest.fixture
 def own_house(app: Flask, data_dir: Path, far_end: FarEnd, serve: Callable[..., Server]) -> House:
     """A server that the test may end."""
-    return House(app, serve(data_dir), far_end, "admin")
+    return House(app, serve(data_dir), far_end, "admin", is_own=True)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ class House:
     server: Server
     far_end: FarEnd
     email: str
+    is_own: bool = False  # nobody else's test visits the server
 
     @property
     def url(self) -> str:
@@ -38,6 +39,7 @@ class House:
 
     def add(self, *models: str, base_url: str = "", key: str = "", **more: object) -> int:
         """Add a provider with these models, which are scripts of the far end; new chats begin with the first one."""
+        assert self.is_own or not more.get("is_shared"), "others would see it in their tests: take `own_house`"
         base_url = base_url or self.far_end.base_url
         wanted = replace(OPENAI, base_url=base_url, key=Secret(key) if key else None, **more)
         wanted = replace(wanted, auth_style="bearer" if key else wanted.auth_style)

@@ -1,10 +1,17 @@
 """The journey of an alias: made, put in order, chosen in a chat where it fails over, and explained; then a rule."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.accessibility import assert_accessible
 from tests.browser.house import House, ask, expect_over
 from tests.browser.test_presets import slug_of
+
+
+@pytest.fixture
+def house(own_house: House) -> House:
+    """Aliases, rules and what they lead to are there for everybody."""
+    return own_house
 
 
 def test_an_alias_is_made_put_in_order_used_in_a_chat_and_explained(page: Page, house: House) -> None:
