@@ -39,6 +39,7 @@ from webapp.providers.check_routes import checks
 from webapp.providers.credential import check_key_ring
 from webapp.providers.key_routes import keys as key_pages
 from webapp.providers.keys_api import keys_api
+from webapp.providers.provider import Provider
 from webapp.providers.routes import providers
 from webapp.routing.alias_routes import routes
 from webapp.routing.gateway import routes as known_routes
@@ -47,7 +48,7 @@ from webapp.routing.gateway_routes import gateway_pages
 from webapp.routing.health_routes import health_api, provider_health
 from webapp.routing.keybook import forget_faults, seconds_to_rest
 from webapp.routing.probing import note_list, note_rung
-from webapp.routing.report import doing
+from webapp.routing.report import doing, doing_by
 from webapp.routing.routes_api import routes_api
 from webapp.routing.rule_routes import rules
 from webapp.routing.states import states
@@ -137,9 +138,9 @@ def _take_in_rung(check_id: int, rung: Rung) -> None:
     note_rung(check_id, rung)
 
 
-def _is_down(provider_id: int) -> bool:
-    return doing(provider_id).needs_attention
+def _is_down(provider_id: int, route: str) -> bool:
+    return doing_by(provider_id, route).needs_attention
 
 
-def _word_of(provider_id: int) -> str:
-    return doing(provider_id).word
+def _word_of(provider: Provider) -> str:
+    return doing(provider).word

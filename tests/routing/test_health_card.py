@@ -18,6 +18,7 @@ from webapp.core import clock
 from webapp.core.database import writing
 from webapp.core.memory import memory
 from webapp.models.standing import standings_of
+from webapp.providers.provider import Provider
 from webapp.routing.health import Call, health
 from webapp.routing.history import HealthChange
 from webapp.routing.report import DAY, down_times, pieces
@@ -204,7 +205,32 @@ def test_down_times_begin_and_end_with_the_providers_own_changes() -> None:
         change(40, "degraded"),
         change(5, "down"),
     ]
-    assert down_times(told, now - DAY, now) == [
+    assert down_times(told, {"direct"}, now - DAY, now) == [
         (now - timedelta(minutes=60), now - timedelta(minutes=40)),
         (now - timedelta(minutes=5), now),
     ]
+    assert down_times(told, {"office"}, now - DAY, now) == []
+    assert down_times(told, {"direct", "office"}, now - DAY, now) == []
+    told[2].state = "down"
+    assert down_times(told, {"direct", "office"}, now - DAY, now) == [
+        (now - timedelta(minutes=45), now - timedelta(minutes=40)),
+        (now - timedelta(minutes=5), now),
+    ]
+
+
+@pytest.mark.parametrize(("route", "word"), [("direct", "down"), ("office", "good"), ("automatic", "good")])
+def test_a_provider_is_doing_as_the_route_does_that_it_is_set_to(
+    app: Flask, admin: Person, provider_id: int, route: str, word: str
+) -> None:
+    with app.app_context(), writing() as session:
+        session.get_one(Provider, provider_id).route = route
+    health.note_failure(Call(provider_id, 1), failure("network_refused"))
+    health.note_failure(Call(provider_id, 1), failure("model_not_found"))
+    for _ in range(5):
+        health.note_good(Call(provider_id, 1, "office"), 90)
+    with app.app_context():
+        states.exchange()
+    told = {row["id"]: row["state"] for row in program(app, "admin").get("/api/health").json}
+    assert told[provider_id] == word
+    assert ("Chậm 智谱" in listed(admin, "attention")) == (word == "down")
+    assert ("100 % in 24 h" in card(admin, provider_id)) == (word != "down")

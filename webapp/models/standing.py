@@ -20,7 +20,7 @@ DOORSTEP = RUNGS.index("list")  # whoever fails a test before does not answer at
 # What the words of routing/report.py stand for here.
 STANDS_FOR = {"down": OUT, "resting": OUT, "slow": UNSTEADY, "unsteady": UNSTEADY, "good": READY}
 
-word_of: Callable[[int], str] | None = None  # of `webapp.routing`: how a provider is doing
+word_of: Callable[[Provider], str] | None = None  # of `webapp.routing`: how a provider is doing
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def _word(provider: Provider, tested: str) -> str:
         return KEYLESS
     if provider.is_key_unreadable:
         return UNREADABLE
-    called = word_of(provider.id) if word_of else ""
+    called = word_of(provider) if word_of else ""
     if tested == DOWN or called not in STANDS_FOR or (called == "good" and tested == FAILED):
         return tested
     return STANDS_FOR[called]

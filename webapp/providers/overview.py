@@ -17,7 +17,7 @@ from webapp.providers.provider import Provider, visible_providers
 
 TABS = ("all", "attention", "disabled")
 
-is_down: Callable[[int], bool] | None = None  # of `webapp.routing`: by the calls that were made
+is_down: Callable[[int, str], bool] | None = None  # of `webapp.routing`: by the calls made by its route
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def overview(session: Session, user: User, tab: str, query: str) -> Overview:
     bad = {
         provider.id
         for provider, verdict in found
-        if needs_attention(provider.is_enabled, provider.has_key_trouble or _is_down(provider.id), verdict)
+        if needs_attention(provider.is_enabled, provider.has_key_trouble or _is_down(provider), verdict)
     }
     words = searchable(query).split()
     shown = [
@@ -61,17 +61,17 @@ def tab_counts(session: Session, user: User) -> dict[str, int]:
 
 
 def _count_tabs(session: Session, user: User) -> dict[str, int]:
-    columns = (Provider.id, Provider.is_enabled, Provider.base_url, Provider.auth_style, Check.status, Credential)
+    columns = (Provider.id, Provider.is_enabled, Provider.base_url, Provider.auth_style, Provider.route)
     rows = session.execute(
         visible_providers(user)
-        .with_only_columns(*columns)
+        .with_only_columns(*columns, Check.status, Credential)
         .outerjoin(Check, Check.id == latest_verdict())
         .outerjoin(Provider.credentials)
         .order_by(Provider.id)
     ).all()
     found: list[list[Any]] = [list(group) for _, group in groupby(rows, key=lambda row: row.id)]
     attention = sum(
-        needs_attention(own[0].is_enabled, _has_key_trouble(own) or _is_down(own[0].id), own[0].status) for own in found
+        needs_attention(own[0].is_enabled, _has_key_trouble(own) or _is_down(own[0]), own[0].status) for own in found
     )
     return {"all": len(found), "attention": attention, "disabled": sum(not own[0].is_enabled for own in found)}
 
@@ -81,8 +81,9 @@ def needs_attention(is_enabled: bool, has_trouble: bool, verdict: str | None) ->
     return is_enabled and (verdict == BAD or has_trouble)
 
 
-def _is_down(provider_id: int) -> bool:
-    return is_down is not None and is_down(provider_id)
+def _is_down(provider: Any) -> bool:
+    """Also of a row that holds some of a provider's columns."""
+    return is_down is not None and is_down(provider.id, provider.route)
 
 
 def _has_key_trouble(own: list[Any]) -> bool:

@@ -118,8 +118,8 @@ def _age(since: datetime) -> str:
 
 
 @provider_health.app_template_global("provider_doing")
-def _provider_doing(provider_id: int) -> Doing:
-    return doing(provider_id)
+def _provider_doing(provider: Provider) -> Doing:
+    return doing(provider)
 
 
 @provider_health.app_template_global("provider_spark")
@@ -142,7 +142,7 @@ def _card(provider: Provider, form: HealthForm, status: int = 200, **more: Any) 
 
 
 def _shape(provider: Provider) -> HealthShape:
-    now, may_change = doing(provider.id), provider.may_change(g.user)
+    now, may_change = doing(provider), provider.may_change(g.user)
     parts = health.of_provider(provider.id)
     return {
         "id": provider.id,

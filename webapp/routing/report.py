@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -18,7 +18,7 @@ from webapp.routing.condition import DEGRADED_SECONDS, FEWEST, Condition, Subjec
 from webapp.routing.failover import POLICIES
 from webapp.routing.health import SLOW_MS, health
 from webapp.routing.history import HealthChange
-from webapp.routing.terms import DIRECT, OUT
+from webapp.routing.terms import AUTOMATIC, DIRECT, OUT, WORST_FIRST
 from webapp.usage.event import UsageEvent
 
 DAY: Final = timedelta(days=1)
@@ -59,21 +59,30 @@ class Report:
     changes: list[tuple[HealthChange, str, bool]]  # the newest first, with whom it tells of, and whether they are back
 
 
-def doing(provider_id: int) -> Doing:
-    """Say how a provider is doing. On trial counts as out until the first call ended well."""
+def doing(provider: Provider) -> Doing:
+    """Say how a provider is doing by the route that it is set to. On trial counts as out until a call ended well."""
+    return doing_by(provider.id, provider.route)
+
+
+def doing_by(provider_id: int, route: str) -> Doing:
+    """Say how a provider is doing by a route; with automatic counts whatever works best."""
     known = health.of_provider(provider_id)
-    own: Subject = ("provider", provider_id, DIRECT)
     states = {subject: health.state_of(subject, provider_id) for subject in known}
-    out = sum(state in OUT or state == "trial" for subject, state in states.items() if subject != own)
-    condition = known.get(own)
-    if condition and states[own] in (*OUT, "trial"):
+    best: dict[tuple[str, int], Subject] = {}
+    for subject in sorted(states, key=lambda subject: WORST_FIRST.index(states[subject])):
+        if route == AUTOMATIC or subject[2] in (route, ""):  # keys have no route
+            best[subject[:2]] = subject
+    own = best.pop(("provider", provider_id), None)
+    out = sum(states[subject] in (*OUT, "trial") for subject in best.values())
+    condition = known[own] if own else None
+    if own and condition and states[own] in (*OUT, "trial"):
         word = "resting" if condition.is_resting else "down"
         return Doing(word, condition.since, condition.category, out)
     if out:
         return Doing("partly", out=out)
-    if condition and states[own] == "degraded":
+    if own and condition and states[own] == "degraded":
         return Doing("unsteady" if _failed_lately(condition) else "slow", condition.since, condition.category)
-    return Doing("good" if condition and states[own] == "good" else "unknown")
+    return Doing("good" if own and states[own] == "good" else "unknown")
 
 
 def provider_report(session: Session, provider: Provider) -> Report:
@@ -81,7 +90,7 @@ def provider_report(session: Session, provider: Provider) -> Report:
     now = clock.now()
     calls = _calls(session, provider.id, now - DAY)
     changes = _changes(session, provider.id, now - WEEK)
-    downs = down_times(changes, provider.created_at, now)
+    downs = down_times(changes, _routes(provider), provider.created_at, now)
     slow_ms = health.slow_ms.get(provider.id, SLOW_MS)
     counted = [row for row in calls if is_failure(row.outcome) or row.outcome == "ok"]
     failed = next((row for row in calls if is_failure(row.outcome)), None)
@@ -89,7 +98,7 @@ def provider_report(session: Session, provider: Provider) -> Report:
     firsts = [row.first_token_ms for row in calls if row.first_token_ms is not None]
     is_known = bool(calls or changes)
     return Report(
-        doing=doing(provider.id),
+        doing=doing(provider),
         pieces=pieces(counted, downs, now, slow_ms),
         calls=len(counted),
         good=sum(row.outcome == "ok" for row in counted),
@@ -112,14 +121,18 @@ def percentile(ordered: Sequence[float], part: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
 
 
-def down_times(changes: Iterable[HealthChange], start: datetime, now: datetime) -> list[tuple[datetime, datetime]]:
-    """Return when the provider itself was down, as its changes tell; before the first it was up."""
+def down_times(
+    changes: Iterable[HealthChange], routes: Collection[str], start: datetime, now: datetime
+) -> list[tuple[datetime, datetime]]:
+    """Return when the provider itself was down by all these routes, as changes tell; before its first each was up."""
     found: list[tuple[datetime, datetime]] = []
     began: datetime | None = None
+    states = dict.fromkeys(routes, "unknown")
     for change in changes:
-        if change.kind != "provider" or change.route != DIRECT:
+        if change.kind != "provider" or change.route not in states:
             continue
-        if change.state == "down":
+        states[change.route] = change.state
+        if all(state == "down" for state in states.values()):
             began = began or max(change.at, start)
         elif began:
             found.append((began, change.at))
@@ -137,6 +150,13 @@ def pieces(
     for call in calls:
         held[min(bisect_right(ends, call.at), PIECES - 1)].append(call)
     return tuple(_piece(held[number], downs, end - length, end, slow_ms) for number, end in enumerate(ends))
+
+
+def _routes(provider: Provider) -> set[str]:
+    """Return the routes of which one has to work: with automatic all that were asked."""
+    if provider.route != AUTOMATIC:
+        return {provider.route}
+    return {route for kind, _, route in health.of_provider(provider.id) if kind == "provider"} | {DIRECT}
 
 
 def _failed_lately(condition: Condition) -> bool:
