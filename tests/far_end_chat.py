@@ -18,9 +18,10 @@ ERRORS: dict[str, tuple[int, str, str]] = {
     "404": (404, "not_found", "Not Found"),
     "429": (429, "rate_limit_exceeded", "Rate limit reached for requests. Please slow down."),
     "500": (500, "internal_error", "Something broke."),
-    "503": (503, "overloaded", "The server is overloaded."),
+    **dict.fromkeys(("503", "soon"), (503, "overloaded", "The server is overloaded.")),
 }
 ERRORS |= {code: (429, code, "No plan.") for code in ("1113", "1308", "1309", "1310", "1311", "insufficient_quota")}
+WAITS = {"429": {"Retry_After": "7"}, "503": {"Retry_After": "7"}, "soon": {"Retry_After_Ms": "30"}}
 
 
 def script(name: str) -> Script:
@@ -38,7 +39,7 @@ def script(name: str) -> Script:
 def error(play: Any, name: str, message: str = "") -> None:
     status, code, text = ERRORS[name]
     body = {"error": {"message": message or text, "type": code, "code": code}}
-    play.send(status, json.dumps(body).encode(), **({"Retry_After": "7"} if name in ("429", "503") else {}))
+    play.send(status, json.dumps(body).encode(), **WAITS.get(name, {}))
 
 
 def _refuse(play: Any, parameter: str) -> None:

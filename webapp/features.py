@@ -12,7 +12,7 @@ from webapp.chat.settings_routes import chat_settings
 from webapp.chat.use_routes import uses
 from webapp.core.database import db, take_turns, writing
 from webapp.core.runtime import runtime
-from webapp.models import capability_checks, discovery, preview
+from webapp.models import capability_checks, discovery, preset_forms, preview
 from webapp.models import standing as standings
 from webapp.models.api import models_api
 from webapp.models.capability_check import CapabilityCheck
@@ -121,6 +121,7 @@ def _join() -> None:
     connection_checks.keep_models = store_list
     parameters_api.check_layer = checked_layer
     parameters_api.is_route = lambda route: route in known_routes(db.session)
+    preset_forms.known_routes = lambda: known_routes(db.session)
     connection_checks.as_called = as_called
     connection_checks.record_rung = _take_in_rung
     discovery.note_list = note_list

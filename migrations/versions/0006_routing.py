@@ -12,6 +12,9 @@ down_revision = "0005"
 def upgrade() -> None:
     _widen("providers", "route", sa.Text(), "direct")
     _widen("providers", "care", sa.JSON(), "{}")
+    _widen("users", "chat_wait_seconds", sa.Integer(), "5")
+    _widen("users", "program_wait_seconds", sa.Integer(), "0")
+    _widen("presets", "route", sa.Text(), "")
     _widen("runs", "attempts", sa.JSON())
     _widen("runs", "seams", sa.JSON())
     op.drop_index("ix_models_provider_id", "models")

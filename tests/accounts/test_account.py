@@ -43,6 +43,26 @@ def test_a_language_or_theme_that_does_not_exist_is_refused(app: Flask, owner: P
     assert (row(app, "owner").language, row(app, "owner").theme) == ("en", "system")
 
 
+def test_the_longest_waits_for_busy_providers_are_kept(app: Flask, owner: Person) -> None:
+    before = row(app, "owner")
+    assert (before.chat_wait_seconds, before.program_wait_seconds) == (5, 0)
+    assert owner.post("/settings/waits", {"chat_wait_seconds": "0", "program_wait_seconds": "60"}).status_code == 303
+    after = row(app, "owner")
+    assert (after.chat_wait_seconds, after.program_wait_seconds) == (0, 60)
+    assert (
+        'name="program_wait_seconds" inputmode="numeric" autocomplete="off" value="60"' in owner.get("/settings").text
+    )
+
+
+@pytest.mark.parametrize("typed", ["", "-1", "61", "1.5", "soon", "9" * 400])
+def test_a_wait_that_is_none_is_told_beside_its_field_and_stays_as_typed(app: Flask, owner: Person, typed: str) -> None:
+    response = owner.post("/settings/waits", {"chat_wait_seconds": typed, "program_wait_seconds": "7"})
+    assert response.status_code == 422
+    assert response.text.count("A whole number of seconds from 0 to 60.") == 1
+    assert f'value="{typed}" aria-describedby="chat_wait_seconds-error chat_wait_seconds-hint"' in response.text
+    assert row(app, "owner").program_wait_seconds == 0
+
+
 def test_nothing_else_of_the_account_can_be_set(app: Flask, owner: Person) -> None:
     extra = {"role": "admin", "is_admin": "1", "id": "1", "owner_id": "1", "email": "x", "created_at": "2020-01-01"}
     before = row(app, "owner")

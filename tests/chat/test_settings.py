@@ -8,12 +8,16 @@ from sqlalchemy import delete
 
 from tests.chat.conftest import Chat
 from tests.far_end import FarEnd
+from webapp.accounts.user import User
 from webapp.chat.conversation import Conversation
 from webapp.core import clock
 from webapp.core.database import db, writing
 from webapp.models.model import Model, id_hash
 from webapp.models.preset import Preset
+from webapp.providers.private_address import open_address
 from webapp.providers.provider import Provider
+from webapp.routing.gateway import Gateway
+from webapp.upstream.addresses import host_port
 
 MakePreset = Callable[..., str]
 
@@ -162,3 +166,30 @@ def test_what_a_chat_goes_by_becomes_a_preset(chat: Chat, make_preset: MakePrese
     assert 'value="far-end/another"' in page
     assert 'name="temperature" value="1"' in page
     assert 'name="seed" value="7"' in page
+
+
+def test_a_preset_insists_on_its_route_and_says_where_nothing_leads(
+    app: Flask, chat: Chat, far_end: FarEnd, make_preset: MakePreset
+) -> None:
+    with app.app_context(), writing() as session:
+        session.add(Gateway(slug="office", name="Office", base_url=far_end.base_url))
+    asked = chat.form("One") | {"preset": make_preset(route="office")}
+    place = chat.person.post("/chat", asked).headers["Location"]
+    first = chat.latest(place.removeprefix("/chat/"))
+    chat.wait(first)
+    assert "No way leads to far-end/ok by the route office." in chat.person.get(place).text
+    with app.app_context(), writing() as session:
+        session.query(Gateway).update({"models": ["far-end/ok"]})
+        open_address(session, *host_port(far_end.base_url), chat.person.user_id or 0)
+    second = chat.answer("Two", after=first)
+    assert chat.run(second).route == "office"
+    assert far_end.calls[-1].json["model"] == "far-end/ok"
+
+
+def test_a_busy_provider_is_asked_again_as_long_as_ones_account_allows(app: Flask, chat: Chat, far_end: FarEnd) -> None:
+    chat.answer("One", "soon")
+    assert len(far_end.calls) == 3
+    with app.app_context(), writing() as session:
+        session.query(User).update({"chat_wait_seconds": 0})
+    chat.answer("Two", "soon")
+    assert len(far_end.calls) == 4

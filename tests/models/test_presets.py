@@ -205,7 +205,10 @@ def test_programs_make_change_and_delete_presets(app: Flask, member: Program, pr
     preset = made.json
     assert (preset["handle"], preset["model"], preset["problem"]) == ("preset/engineer", "far-end/qwen-3", None)
     assert preset["parameters"] == {"temperature": 0, "stop": ["\n\n"]}
+    assert preset["route"] is None
+    assert member.patch(f"/api/presets/{preset['id']}", {"route": "automatic"}).json["route"] == "automatic"
     changed = member.patch(f"/api/presets/{preset['id']}", {"name": "Careful", "model": None}).json
+    assert changed["route"] == "automatic"
     assert (changed["name"], changed["slug"], changed["model"]) == ("Careful", "engineer", None)
     assert changed["parameters"] == preset["parameters"]
     assert [row["id"] for row in member.get("/api/presets").json] == [preset["id"]]
@@ -223,6 +226,7 @@ def test_programs_make_change_and_delete_presets(app: Flask, member: Program, pr
         ({"name": "x", "parameters": {"warmth": 1}}, "parameters.warmth"),
         ({"name": "x", "parameters": {"extra_body": {"model": "y"}}}, "parameters.extra_body"),
         ({"name": "x", "prompt": "y"}, "prompt"),
+        ({"name": "x", "route": "nowhere"}, "route"),
     ],
 )
 def test_programs_are_told_what_is_wrong_by_field(

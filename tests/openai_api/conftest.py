@@ -29,8 +29,8 @@ __all__ = ["scripts"]
 KEY = "sk-canary-5b1d94e07c3f28aa"
 MODELS = (
     "ok exact tools tools-held reasons beyond echo-beyond refuses several slow hold stall stall-mid comments-mid "
-    "endless length cut error-mid echo-key 400 401 402 403 404 409 422 429 500 503 refuse:max_tokens vendor/with-slash "
-    "embed-small embed-plain embed-deep"
+    "endless length cut error-mid echo-key 400 401 402 403 404 409 422 429 500 503 soon refuse:max_tokens "
+    "vendor/with-slash embed-small embed-plain embed-deep"
 ).split()
 
 

@@ -105,14 +105,20 @@ def test_the_last_failure_is_told_when_nobody_is_left() -> None:
 
 
 def test_a_wait_that_is_named_and_short_is_waited_when_nobody_else_is_left() -> None:
-    busy = failure("overloaded", retry_after_seconds=0.01)
+    busy = failure("overloaded", status=503, retry_after_seconds=0.01)
     end, trail = asked({"a/x": [busy, busy]}, option("a/x"), patience=1)
     assert (end, trail) == ("answer of a/x", ["a/x overloaded", "a/x overloaded", "a/x ok"])
 
 
 @pytest.mark.parametrize("seconds", [None, 5.0])
 def test_a_wait_that_is_not_named_or_too_long_is_not_waited(seconds: float | None) -> None:
-    busy = failure("overloaded", retry_after_seconds=seconds)
+    busy = failure("overloaded", status=503, retry_after_seconds=seconds)
+    _, trail = asked({"a/x": [busy]}, option("a/x"), patience=1)
+    assert trail == ["a/x overloaded"]
+
+
+def test_a_wait_that_is_named_inside_an_answer_that_has_begun_is_not_waited() -> None:
+    busy = failure("overloaded", status=200, retry_after_seconds=0.01)
     _, trail = asked({"a/x": [busy]}, option("a/x"), patience=1)
     assert trail == ["a/x overloaded"]
 
@@ -126,7 +132,7 @@ def test_what_may_have_been_processed_is_never_sent_again_to_the_same_target(cat
 
 def test_a_wait_ends_when_somebody_stops_it() -> None:
     brake = Brake()
-    busy = failure("overloaded", retry_after_seconds=30)
+    busy = failure("overloaded", status=503, retry_after_seconds=30)
 
     def attempt(turn: Turn) -> str:
         brake.pull()

@@ -1,7 +1,9 @@
 """The page that explains a decision: every step in words, the order with states, chances where dice are thrown."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from flask import Flask
@@ -13,11 +15,9 @@ from tests.routing.test_choose import GROQ, OPENAI, ZAI, Now
 from webapp.core.database import db
 from webapp.routing import choose as choosing
 from webapp.routing.explain import explain
-from webapp.routing.terms import Alias, Question
+from webapp.routing.terms import Alias, Question, Rule, State, Strategy
 
 __all__ = ["providers"]
-
-WORDS = Path("templates/routing/words.html")
 
 
 def shown(person: Person, address: str) -> str:
@@ -27,14 +27,47 @@ def shown(person: Person, address: str) -> str:
     return " ".join(re.sub("<[^>]+>", " ", page.text.partition('id="decision"')[2]).split())
 
 
-def test_every_step_that_can_be_taken_has_its_words() -> None:
-    taken = set(re.findall(r'Step\("(\w+)"', Path(choosing.__file__ or "").read_text())) | {
-        "ordered",
-        "weighted",
-        "cheapest",
-        "fastest",
-    }
-    assert taken <= set(re.findall(r'step\.word == "(\w+)"', WORDS.read_text()))
+WORLDS = {
+    "rule_target": (Question(GROQ), [Rule("Tame", to=OPENAI)], {}),
+    "rule_route": (Question(GROQ), [Rule("Office", route="direct")], {}),
+    "ordered": (Question(Alias("best", ((GROQ, 1),))), [], {}),
+    "weighted": (Question(Alias("best", ((GROQ, 1),), "weighted")), [], {}),
+    "cheapest": (Question(Alias("best", ((GROQ, 1),), "cheapest")), [], {}),
+    "fastest": (Question(Alias("best", ((GROQ, 1),), "fastest")), [], {}),
+    "lacks": (Question(replace(GROQ, capabilities={"vision": False}), frozenset({"vision"})), [], {}),
+    "automatic": (Question(GROQ, route="automatic"), [], {}),
+    "no_such_route": (Question(GROQ, route="office"), [], {}),
+    "no_key": (Question(replace(GROQ, keys=())), [], {}),
+    "out": (Question(Alias("best", ((GROQ, 1), (OPENAI, 1)))), [], {("groq", "direct"): "down"}),
+    "sticky": (Question(Alias("best", ((GROQ, 1), (OPENAI, 1))), last=(OPENAI.model_pk, "direct")), [], {}),
+}
+
+
+@pytest.mark.parametrize("language", ["en", "vi", "zh"])
+@pytest.mark.parametrize("word", [*WORLDS, "out of all"])
+def test_every_step_that_can_be_taken_is_told_in_a_sentence(app: Flask, word: str, language: str) -> None:
+    states: dict[tuple[str, str], State]
+    question, rules, states = WORLDS[word.removesuffix(" of all")]  # type: ignore[assignment]
+    if word == "out of all":
+        states = {("groq", "direct"): "down", ("openai", "direct"): "resting"}
+    decision = choosing.choose(question, rules, Now(states), 1)
+    [step] = [step for step in decision.steps if step.word == word.removesuffix(" of all")]
+    with app.test_request_context(headers={"Accept-Language": language}):
+        told = app.jinja_env.get_template("routing/words.html").module.step_text(step).strip()  # type: ignore[attr-defined]
+        english = told if language == "en" else None
+    names = [value for value in step.values.values() if isinstance(value, str) and value not in ("direct", "automatic")]
+    assert told.endswith((".", "。"))
+    assert (
+        english is None
+        or word != "no_key"
+        or english == "groq/groq-model has no key that may be used, so it is left out."
+    )
+    assert all(name in told for name in names)
+
+
+def test_no_step_is_forgotten_here() -> None:
+    assert set(re.findall(r'Step\("(\w+)"', Path(choosing.__file__ or "").read_text())) <= set(WORLDS)
+    assert set(get_args(Strategy)) <= set(WORLDS)
 
 
 def test_an_alias_is_explained_in_its_order(admin: Person, owner: Person, providers: object) -> None:

@@ -135,8 +135,9 @@ def test_when_all_keys_are_out_nothing_is_sent_and_the_reason_is_told(house: Hou
     assert [row.is_enabled for row in house.stored()] == [False, False]
     before = len(house.far_end.calls)
     answer = house.ask()
-    assert (answer.status_code, answer.json["error"]["code"]) == (404, "model_not_found")
-    assert "no key" in answer.json["error"]["message"]
+    assert (answer.status_code, answer.json["error"]["code"]) == (404, "no_usable_key")
+    told = "No usable key: the model 'far-end/ok' is at a provider whose key was refused too often and is switched off."
+    assert answer.json["error"]["message"] == told
     assert len(house.far_end.calls) == before
 
 
@@ -197,7 +198,7 @@ def test_expired_and_disabled_keys_are_not_drawn(house: House) -> None:
     house.change(expire)
     assert house.ask().status_code == 200
     house.change(lambda provider: switch_key(provider, provider.credentials[1], False))
-    assert house.ask().status_code == 404
+    assert "at a provider whose keys have all expired" in house.ask().json["error"]["message"]
     assert house.sent() == ["second"]
 
 

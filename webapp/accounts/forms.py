@@ -1,10 +1,19 @@
 """Forms of accounts."""
 
+import re
+
 from flask_babel import gettext, lazy_gettext
 from wtforms import PasswordField, RadioField, SelectField, StringField
 from wtforms.validators import DataRequired, Length, ValidationError
 
-from webapp.accounts.user import EMAIL_LONGEST, LANGUAGES, PASSWORD_LONGEST, PASSWORD_SHORTEST, THEMES
+from webapp.accounts.user import (
+    EMAIL_LONGEST,
+    LANGUAGES,
+    MOST_WAIT_SECONDS,
+    PASSWORD_LONGEST,
+    PASSWORD_SHORTEST,
+    THEMES,
+)
 from webapp.web.forms import Form, no_control_characters, strip
 
 required = DataRequired(lazy_gettext("Fill this in."))
@@ -36,6 +45,20 @@ class LookForm(Form):
 
     language = SelectField(lazy_gettext("Language"), choices=list(LANGUAGES))
     theme = RadioField(lazy_gettext("Theme"), choices=list(THEMES))
+
+
+class WaitForm(Form):
+    """How many seconds a busy provider may ask for before it is asked again."""
+
+    chat_wait_seconds = StringField(lazy_gettext("In chats"), filters=[strip])
+    program_wait_seconds = StringField(lazy_gettext("For your programs"), filters=[strip])
+
+    def validate_chat_wait_seconds(self, field: StringField) -> None:
+        """A whole number."""
+        if not re.fullmatch("[0-9]{1,2}", field.data or "") or int(field.data) > MOST_WAIT_SECONDS:
+            raise ValidationError(gettext("A whole number of seconds from 0 to %(most)s.", most=MOST_WAIT_SECONDS))
+
+    validate_program_wait_seconds = validate_chat_wait_seconds
 
 
 class PasswordForm(Form):

@@ -5,7 +5,7 @@ import re
 from flask import Blueprint, Response, abort, g, request, session, url_for
 from flask_babel import gettext
 
-from webapp.accounts.forms import LookForm, PasswordForm, SetupForm, SignInForm
+from webapp.accounts.forms import LookForm, PasswordForm, SetupForm, SignInForm, WaitForm
 from webapp.accounts.session import SignInSession, end_sessions, sessions_of, sign_in, sign_out
 from webapp.accounts.setup import create_first_admin, is_setup_token
 from webapp.accounts.throttle import forget_tries, note_try, seconds_to_wait
@@ -123,6 +123,18 @@ def update_look() -> Response:
     return go_to(url_for("accounts.show_account"))
 
 
+@accounts.post("/settings/waits")
+def update_waits() -> Response:
+    """Change how long busy providers are waited for."""
+    form = WaitForm()
+    if not form.validate():
+        return _account_page(422, waits=form)
+    g.user.chat_wait_seconds = int(form.chat_wait_seconds.data)
+    g.user.program_wait_seconds = int(form.program_wait_seconds.data)
+    db.session.commit()
+    return go_to(url_for("accounts.show_account"))
+
+
 @accounts.post("/settings/password")
 def update_password() -> Response:
     """Change the password; every other session ends."""
@@ -153,6 +165,7 @@ def delete_other_session(session_id: int) -> Response:
 def _account_page(
     status: int = 200,
     look: LookForm | None = None,
+    waits: WaitForm | None = None,
     password: PasswordForm | None = None,
     is_password_changed: bool = False,
 ) -> Response:
@@ -160,6 +173,7 @@ def _account_page(
         "accounts/account.html",
         status,
         look=look or LookForm(obj=g.user),
+        waits=waits or WaitForm(formdata=None, obj=g.user),
         password=password or PasswordForm(formdata=None),
         is_password_changed=is_password_changed,
         sessions=sessions_of(g.user),

@@ -2,7 +2,7 @@
 
 from flask_babel import lazy_gettext
 from wtforms import IntegerField, SelectMultipleField, StringField
-from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, Optional
 
 from webapp.accounts.api_token import SCOPES
 from webapp.web.forms import Form, no_control_characters, strip
@@ -25,5 +25,5 @@ class TokenForm(Form):
         default=["chat"],
     )
     days = IntegerField(
-        lazy_gettext("Expires after"), [Optional(), NumberRange(1, 3650, WRONG_DAYS)], invalid_value_message=WRONG_DAYS
+        lazy_gettext("Expires after"), [Optional(), AnyOf(range(1, 3651), WRONG_DAYS)], invalid_value_message=WRONG_DAYS
     )

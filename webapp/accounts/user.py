@@ -16,6 +16,7 @@ from webapp.core.errors import ConflictError
 
 EMAIL_LONGEST = 200
 PASSWORD_SHORTEST, PASSWORD_LONGEST = 12, 256
+CHAT_WAIT_SECONDS, MOST_WAIT_SECONDS = 5, 60
 LANGUAGES = ("en", "vi", "zh")
 THEMES = ("system", "light", "dark")
 
@@ -44,6 +45,9 @@ class User(Record):
     language: Mapped[str] = mapped_column(Text, default="en")
     theme: Mapped[str] = mapped_column(Text, default="system")
     is_disabled: Mapped[bool] = mapped_column(default=False)
+    # Seconds that a busy provider may ask for before it is asked again, in chats and by programs.
+    chat_wait_seconds: Mapped[int] = mapped_column(default=CHAT_WAIT_SECONDS)
+    program_wait_seconds: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
 
     @property

@@ -9,6 +9,8 @@ from typing import Any, Final
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from webapp.accounts.user import User
+from webapp.chat.conversation import Conversation, preset_of
 from webapp.chat.live import LiveAnswer
 from webapp.chat.request import GO_ON, request_of
 from webapp.chat.run import DONE, RUNNING, Run
@@ -29,7 +31,6 @@ from webapp.upstream.target import Target
 from webapp.usage.event import INCOMPLETE, INTERRUPTED, OK, STOPPED
 
 MOST_SEAMS: Final = 3
-RETRY_SECONDS: Final = 5.0  # a wait that a busy provider may name, when nobody else is left
 
 
 @dataclass(slots=True)
@@ -178,8 +179,11 @@ def _load(run_id: int) -> _Wanted:
             raise UpstreamError("model_not_found", "The model or its provider was deleted here.")
         if not model.provider.is_enabled:
             raise UpstreamError("permission", "The provider is switched off here.")
-        question = Question(subject_of(session, model), last=_last(session, run))
-        asker = Asker(run.owner_id, "chat", turn_seconds=CHAT_SECONDS, retry_seconds=RETRY_SECONDS)
+        preset = preset_of(session.get_one(Conversation, run.conversation_id))
+        route = preset.route if preset else ""
+        question = Question(subject_of(session, model), route=route, last=_last(session, run))
+        wait = session.get_one(User, run.owner_id).chat_wait_seconds
+        asker = Asker(run.owner_id, "chat", turn_seconds=CHAT_SECONDS, retry_seconds=wait)
         return _Wanted(run_id, question, known_rules, asker)
 
 

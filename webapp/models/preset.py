@@ -39,6 +39,7 @@ class Preset(Record):
     model_pk: Mapped[int | None] = mapped_column(ForeignKey("models.id", ondelete="SET NULL"))
     model_name: Mapped[str | None] = mapped_column(Text)  # `<provider slug>/<model id>`; stays when the model is gone
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # parameters.py
+    route: Mapped[str] = mapped_column(Text, default="")  # that it insists on: direct, automatic or a gateway
     used_count: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
@@ -74,6 +75,7 @@ class PresetInput:
     model_name: str | None
     parameters: dict[str, Any]
     is_shared: bool
+    route: str = ""
 
 
 def unusable(model: Model | None, user: User) -> str | None:
@@ -139,7 +141,7 @@ def change_preset(user: User, preset: Preset, wanted: PresetInput) -> None:
     """Change a preset; its short name stays. Only admins share."""
     preset.name, preset.system_prompt = wanted.name, wanted.system_prompt
     preset.model, preset.model_name = wanted.model, wanted.model_name
-    preset.parameters = wanted.parameters
+    preset.parameters, preset.route = wanted.parameters, wanted.route
     if user.is_admin:
         preset.is_shared = wanted.is_shared
     preset.updated_at = clock.now()
@@ -147,7 +149,8 @@ def change_preset(user: User, preset: Preset, wanted: PresetInput) -> None:
 
 def duplicate_preset(session: Session, preset: Preset, user: User, name: str) -> Preset:
     """Copy a preset; the copy is the user's own."""
-    wanted = PresetInput(name, preset.system_prompt, preset.model, preset.model_name, dict(preset.parameters), False)
+    what = preset.system_prompt, preset.model, preset.model_name, dict(preset.parameters)
+    wanted = PresetInput(name, *what, is_shared=False, route=preset.route)
     return add_preset(session, user, wanted)
 
 

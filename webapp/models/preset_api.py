@@ -42,6 +42,7 @@ class PresetShape(TypedDict):
         About("Why its model cannot answer you; it is refused until it has another"),
     ]
     parameters: Parameters
+    route: Annotated[str | None, About("direct, automatic or a gateway; null: as its provider is set")]
     shared: Annotated[bool, About("Everybody here may use it")]
     may_change: bool
     used_count: int
@@ -53,6 +54,7 @@ class _PresetFields(TypedDict, total=False):
     system_prompt: Annotated[str, About("{{date}}, {{user}} and {{model}} are filled in when sent", 0, LONGEST_PROMPT)]
     model: Annotated[str | None, About("`<provider slug>/<model id>`; null: any", 0, LONGEST_MODEL)]
     parameters: Parameters
+    route: Annotated[str | None, About("direct, automatic or a gateway; null: as its provider is set", 0, LONGEST_NAME)]
     shared: Annotated[bool, About("Counts for admins only")]
 
 
@@ -121,6 +123,7 @@ def preset_shape(row: Preset) -> PresetShape:
         "model": row.model_name,
         "problem": cast(Fault | None, row.fault(g.user)),
         "parameters": cast(Parameters, row.parameters),
+        "route": row.route or None,
         "shared": row.is_shared,
         "may_change": row.may_change(g.user),
         "used_count": row.used_count,
@@ -133,10 +136,10 @@ def _wanted(fields: NewPreset | PresetChanges, preset: Preset | None) -> PresetI
     """Check what was sent as the form would. Raises InvalidInputError."""
     stored: dict[str, Any] = {}
     if preset:
-        stored = {name: getattr(preset, name) for name in ("name", "system_prompt", "parameters")}
+        stored = {name: getattr(preset, name) for name in ("name", "system_prompt", "parameters", "route")}
         stored |= {"shared": preset.is_shared, "model": preset.model_name}
     asked = stored | dict(fields)
-    texts = {name: asked.get(name) or "" for name in ("name", "system_prompt", "model")}
+    texts = {name: asked.get(name) or "" for name in ("name", "system_prompt", "model", "route")}
     typed = MultiDict(texts | ({"is_shared": "y"} if asked.get("shared") else {}))
     form = PresetForm(typed, user=g.user, preset=preset, meta={"csrf": False})
     if not form.validate():

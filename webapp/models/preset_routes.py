@@ -54,7 +54,7 @@ def create_draft() -> Response:
     model = find_model(db.session, g.user, chosen) if chosen else None
     form = PresetForm(user=g.user, formdata=None)
     form.model.data = qualified(model) if model else ""
-    form.system_prompt.data = before.system_prompt if before else ""
+    form.system_prompt.data, form.route.data = (before.system_prompt, before.route) if before else ("", "")
     form.chosen = model
     return _form(form, None, _joined(before.parameters if before else {}, _told_parameters()))
 

@@ -52,12 +52,13 @@ class Told:
 
 
 def told(error: UpstreamError, provider: str) -> Told:
-    """Put a provider's failure into words; `provider` is the name that the message begins with."""
+    """Put a provider's failure into words; `provider`: who was asked, if anybody was."""
     status, code = OUTCOMES.get(error.category, ELSE)
     if error.category in ("bad_request", "bad_param") and error.status in KEPT_STATUSES:
         status = error.status
     param = error.details.get("param")
-    message = f"{provider}: {error.message or error.category.replace('_', ' ')}"
+    message = error.message or error.category.replace("_", " ")
+    message = f"{provider}: {message}" if provider else message
     return Told(status, message, code or error.category, param if isinstance(param, str) else None)
 
 

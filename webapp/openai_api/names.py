@@ -21,6 +21,13 @@ from webapp.routing.terms import Alias, Place, Rule
 from webapp.routing.world import rules, subject_of
 
 LISTED_KINDS = ("chat", "embedding")
+# The words of Provider.key_fault.
+KEY_FAULTS = {
+    None: "that has no key",
+    "refused": "whose key was refused too often and is switched off",
+    "expired": "whose keys have all expired",
+    "disabled": "whose keys are all switched off",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,7 @@ class Seat:
     preset_id: int | None = None
     prompt: str = ""  # of the preset
     preset: Layer = field(default_factory=dict)  # its parameters
+    route: str = ""  # that it insists on
 
     def layers(self, line: Line) -> Layers:
         """Return the parameters of a call of one of its models."""
@@ -57,13 +65,12 @@ def find_named_model(session: Session, user: User, name: str) -> Model:
             param="model",
             code="model_ambiguous",
         )
-    reason = "is at a provider that is switched off or has no key" if rows else "does not exist"
-    raise RequestError(
-        f"The model '{name}' {reason}, or you do not have access to it.",
-        param="model",
-        code="model_not_found",
-        status=404,
-    )
+    keyless = next((row.provider for row in rows if row.provider.is_enabled), None)
+    if keyless:
+        told = f"No usable key: the model '{name}' is at a provider {KEY_FAULTS[keyless.key_fault]}."
+        raise RequestError(told, param="model", code="no_usable_key", status=404)
+    told = "is at a provider that is switched off" if rows else "does not exist, or you do not have access to it"
+    raise RequestError(f"The model '{name}' {told}.", param="model", code="model_not_found", status=404)
 
 
 def find_described(session: Session, user: User, name: str) -> dict[str, Any]:
@@ -97,7 +104,8 @@ def _read_seat(user: User, name: str) -> Seat:
         if preset is None:
             return seat
         prompt = preset.prompt_for(user, model)
-        return replace(seat, name=name, preset=preset.parameters, preset_id=preset.id, prompt=prompt)
+        seat = replace(seat, preset=preset.parameters, preset_id=preset.id, prompt=prompt, route=preset.route)
+        return replace(seat, name=name)
 
 
 def _name(slug: str, model_id: str) -> str:

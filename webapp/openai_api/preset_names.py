@@ -19,7 +19,7 @@ FAULTS = {
     "off": "is at a provider that is switched off",
     "vanished": "is not listed by its provider any more",
     "hidden": "is hidden here",
-    "needs_key": "is at a provider that has no key",
+    "needs_key": "is at a provider that has no usable key",
 }
 
 

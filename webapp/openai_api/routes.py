@@ -24,10 +24,11 @@ from webapp.openai_api.schema import RequestError, needs_of, read_chat, unsuppor
 from webapp.openai_api.shapes import FAILURES, Chat, Completion, Entries, Entry, Texts, Vectors
 from webapp.openai_api.stream import Begun, Streamed
 from webapp.openai_api.translation import chat_request
+from webapp.openai_api.wishes import wanted_route, wanted_wait
 from webapp.providers.turns import PROGRAM_SECONDS
 from webapp.routing.asking import HANG_SECONDS, Asked, Asker, Perform, ask_in_turn
 from webapp.routing.dispatch import Trail
-from webapp.routing.terms import Question
+from webapp.routing.terms import Option, Question
 from webapp.upstream import stream
 from webapp.upstream.brake import Brake, Stopped
 from webapp.upstream.calls import ask, embed
@@ -80,7 +81,8 @@ def create_chat_completion() -> Response:
     seat = find_seat(g.user, query.model)
     if seat.prompt:
         query.messages.insert(0, {"role": "system", "content": seat.prompt})
-    question = Question(seat.subject, needs_of(query), route=_wanted_route(), input_tokens=len(data) // BYTES_A_TOKEN)
+    route, size = wanted_route(seat.route), len(data) // BYTES_A_TOKEN
+    question = Question(seat.subject, needs_of(query), route=route, input_tokens=size)
     named = request.headers.get("x-jackfield-session", "")
     g.conversation = conversation_key(question, g.token_id, named, query.messages)
     answer = Answer(seat.name, query.wants_usage)
@@ -113,7 +115,7 @@ def create_embeddings() -> Response:
         return asked, embed(target, wanted, brake)
 
     with _watched(Client(request.environ)) as brake:
-        asked, answer = _asked(seat, Question(seat.subject, route=_wanted_route()), brake, perform, "embedding")
+        asked, answer = _asked(seat, Question(seat.subject, route=wanted_route()), brake, perform, "embedding")
     asked.end(OK, Reply(usage=read_usage(as_dict(answer.get("usage")))))
     return _json(written_embeddings(answer, seat.name, fields.get("encoding_format")))
 
@@ -179,6 +181,7 @@ def _asked(seat: Seat, question: Question, brake: Brake, perform: Perform[T], ki
         seat.preset_id,
         turn_seconds=PROGRAM_SECONDS,
         most_of_one=places // 4,  # each of those that wait holds a thread
+        retry_seconds=wanted_wait(g.user),
     )
     g.trail = Trail()
 
@@ -188,7 +191,11 @@ def _asked(seat: Seat, question: Question, brake: Brake, perform: Perform[T], ki
 
     if key := g.get("conversation"):
         question = replace(question, last=conversations.last(key))
-    answer = ask_in_turn(question, seat.rules, asker, brake, perform, trail=g.trail, begun=begun)
+
+    def pausing(option: Option) -> AbstractContextManager[None]:
+        return waiting(places, of=option.place.provider)
+
+    answer = ask_in_turn(question, seat.rules, asker, brake, perform, trail=g.trail, begun=begun, pausing=pausing)
     if key:
         conversations.note(key, (g.asked.option.place.model_pk, g.asked.option.route))
     return answer
@@ -229,11 +236,6 @@ def _streamed(
     response = Response(begun.events(client), mimetype="text/event-stream", headers=headers)
     response.call_on_close(lambda: begun.streamed.abandon(begun.incoming))
     return response
-
-
-def _wanted_route() -> str:
-    """Return the route that the program insists on, by a header."""
-    return request.headers.get("x-jackfield-route", "")
 
 
 def _json(data: dict[str, Any]) -> Response:

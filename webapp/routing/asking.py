@@ -17,7 +17,7 @@ from webapp.routing.dispatch import Turn as Try
 from webapp.routing.health import health
 from webapp.routing.keybook import keybook, used_key
 from webapp.routing.reach import Reached, reach
-from webapp.routing.terms import Option, Question, Rule
+from webapp.routing.terms import Decision, Option, Question, Rule
 from webapp.upstream.brake import Brake, Stopped
 from webapp.upstream.failures import UpstreamError, failure
 from webapp.upstream.messages import Reply
@@ -134,19 +134,18 @@ def ask_in_turn(
     *,
     trail: Trail,
     begun: Callable[[Asked], AbstractContextManager[object]] = lambda asked: nullcontext(),
+    pausing: Callable[[Option], AbstractContextManager[object]] = lambda option: nullcontext(),
     told: Callable[[str], Told] | None = None,
 ) -> Answer:
     """Return what `perform(asked, target, is_last)` returns for the first option that answers.
 
     It asks the target and raises UpstreamError as long as nothing came; whoever gets its result ends `asked`.
-    `begun` surrounds each attempt, `told` (of a provider's name) hears places in line. Raises the last UpstreamError,
-    and Stopped.
+    `begun` surrounds each attempt, `pausing` a wait that a busy one asked for, `told` (of a provider's name) hears
+    places in line. Raises the last UpstreamError, and Stopped.
     """
     decision = choose(question, rules, health, random.getrandbits(32))
     if not decision.options:
-        if any(step.word == "no_key" for step in decision.steps):
-            raise failure("auth_missing", "None of its keys may be used.", action=NO_KEY_LEFT)
-        raise failure("model_not_found", f"Nothing stands behind '{question.subject.name}' that can be asked.")
+        raise _nobody(question, decision)
 
     def attempt(turn: Try) -> Answer:
         try:
@@ -170,7 +169,20 @@ def ask_in_turn(
             failing.pop_all()
         return answer
 
-    return dispatch(decision, attempt, health, trail, brake, asker.retry_seconds)
+    return dispatch(decision, attempt, health, trail, brake, asker.retry_seconds, pausing)
+
+
+def _nobody(question: Question, decision: Decision) -> UpstreamError:
+    """Say why nobody can be asked."""
+    keyless = [step.values["name"] for step in decision.steps if step.word == "no_key"]
+    if keyless:
+        told = f"No usable key for {', '.join(keyless)}: each is switched off or has expired."
+        return failure("auth_missing", told, action=NO_KEY_LEFT)
+    cut_off = [step.values for step in decision.steps if step.word == "no_such_route"]
+    if cut_off:
+        names = ", ".join(values["name"] for values in cut_off)
+        return failure("model_not_found", f"No way leads to {names} by the route {cut_off[0]['route']}.")
+    return failure("model_not_found", f"Nothing stands behind {question.subject.name} that can be asked.")
 
 
 def _turn(asked: Asked, asker: Asker, brake: Brake, is_last: bool, told: Callable[[str], Told] | None) -> Turn:

@@ -1,6 +1,7 @@
 """Asks one after the other until somebody answers: the one loop of retry and failover, before the first token."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -14,6 +15,7 @@ from webapp.upstream.brake import Brake
 from webapp.upstream.failures import UpstreamError
 
 MOST_WAITS: Final = 2  # for one target, when it names a wait
+REFUSED_TO_BEGIN: Final = frozenset({429, 503, 529})
 SAID: Final = 200  # characters of a failure's own words that are kept
 
 Answer = TypeVar("Answer")
@@ -64,12 +66,14 @@ def dispatch(
     trail: Trail,
     brake: Brake,
     patience_seconds: float = 0.0,
+    pausing: Callable[[Option], AbstractContextManager[object]] = lambda option: nullcontext(),
 ) -> Answer:
     """Return what the first working attempt returns; who answered is the trail's last.
 
     An attempt raises UpstreamError as long as nothing was answered, and notes itself what comes later. A POST is sent
     again to the same target only when that refused to begin (429, 503, 529) and named a wait within the patience;
-    with others left in the row, they are asked instead. Raises the last UpstreamError, and Stopped.
+    with others left in the row, they are asked instead. `pausing` surrounds such a wait. Raises the last
+    UpstreamError, and Stopped.
     """
     trail.alias = decision.alias
     queue = list(decision.options)
@@ -79,7 +83,8 @@ def dispatch(
         option = _next(queue, health)
         waited_ms = 0.0
         if refused and waits.get(option):
-            waited_ms = _wait(refused, brake)
+            with pausing(option):
+                waited_ms = _wait(refused, brake)
         began = clock.monotonic()
         tried = _begun(option, waited_ms)
         trail.attempts.append(tried)
@@ -137,8 +142,10 @@ def _is_worth(other: Option, failed: Option, error: UpstreamError) -> bool:
 
 
 def _may_wait(error: UpstreamError, patience_seconds: float) -> bool:
+    """It must not have begun: a status says so, or that it waited in vain in our own line."""
     seconds = error.retry_after_seconds
-    return policy_of(error).waits and seconds is not None and seconds <= patience_seconds
+    has_not_begun = error.status in REFUSED_TO_BEGIN or error.code == OWN_LIMIT
+    return has_not_begun and policy_of(error).waits and seconds is not None and seconds <= patience_seconds
 
 
 def _wait(refused: UpstreamError, brake: Brake) -> float:

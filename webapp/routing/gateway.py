@@ -16,6 +16,7 @@ from webapp.core.database import Record, UtcTime
 from webapp.core.errors import BusyError, NotFoundError
 from webapp.core.runtime import runtime
 from webapp.core.secret import Secret
+from webapp.models.preset import Preset
 from webapp.providers.adding import free_slug
 from webapp.providers.private_address import is_open
 from webapp.providers.provider import UNDO_TIME, Provider
@@ -146,8 +147,11 @@ def restore_gateway(session: Session, gateway_id: int, provider_ids: Iterable[in
 
 
 def prune_gateways(session: Session) -> None:
-    """Remove what was deleted and cannot be brought back any more."""
-    session.execute(delete(Gateway).where(Gateway.deleted_at < clock.now() - UNDO_TIME))
+    """Remove what was deleted and cannot be brought back any more; presets that insisted on it do so no longer."""
+    gone = session.scalars(select(Gateway.slug).where(Gateway.deleted_at < clock.now() - UNDO_TIME)).all()
+    if gone:
+        session.execute(update(Preset).where(Preset.route.in_(gone)).values(route=""))
+        session.execute(delete(Gateway).where(Gateway.slug.in_(gone)))
 
 
 def routes(session: Session) -> dict[str, str]:
