@@ -1,15 +1,15 @@
 // What HTML and CSS cannot do alone. No state: everything that lasts is in the page or on the server.
 const find = (selector, root = document) => root.querySelector(selector), picker = () => find('#picker');
 
-// Copy a code block, or what the button names; show a password; close a dialog; open the picker, choose there, give a star there.
+// Copy a code block, or what the button names; show a password; open a dialog, close one; open the picker, choose there, give a star there.
 document.addEventListener('click', (event) => {
-  const [copier, reveal, close, opener, option] = ['[data-copy]', '[data-reveal]', '[data-close]', '[data-picker], [data-fill]', '#picker [role=option]'].map((part) => event.target.closest(part));
+  const [copier, reveal, dialog, close, opener, option] = ['[data-copy]', '[data-reveal]', '[data-dialog]', '[data-close]', '[data-picker], [data-fill]', '#picker [role=option]'].map((part) => event.target.closest(part));
   if (copier) copy(copier);
   if (reveal) {
-    const input = document.getElementById(reveal.dataset.reveal), shown = input.type === 'text';
-    input.type = shown ? 'password' : 'text';
-    reveal.setAttribute('aria-pressed', String(!shown));
+    const input = document.getElementById(reveal.dataset.reveal);
+    reveal.setAttribute('aria-pressed', (input.type = input.type === 'text' ? 'password' : 'text') === 'text');
   }
+  if (dialog) document.getElementById(dialog.dataset.dialog).showModal();
   if (close || event.target === picker()) event.target.closest('dialog').close();
   if (opener) openPicker(opener);
   if (option) (event.target.closest('[data-star]') ? star : choose)(option);
@@ -84,7 +84,7 @@ function keyInPicker(event) {
   else return;
   event.preventDefault();
 }
-document.addEventListener('input', (event) => { if (event.target.id === 'picker-search') event.target.setAttribute('aria-activedescendant', ''); });
+document.addEventListener('input', ({ target }) => { if (target.id === 'picker-search') target.setAttribute('aria-activedescendant', ''); if (target.dataset.sets) find(target.dataset.sets).value = target.value; }); // a slider types into its field
 document.addEventListener('keydown', (event) => {
   if (event.isComposing) return; // a method editor for Vietnamese or Chinese uses these keys, too
   if (picker()?.open) return keyInPicker(event);

@@ -59,6 +59,13 @@ def test_a_selection_takes_the_place_of_the_filters_and_nothing_moves(page: Page
     expect(page.get_by_role("searchbox", name="Filter providers")).to_be_hidden()
     assert twelve[3].bounding_box() == before
     assert_accessible(page)
+    page.locator("#select-all-too").click()
+    expect(page.locator(".sel:checked")).to_have_count(12)
+    twelve[3].get_by_role("button", name="Test").click()  # one of them alone: the selection stays
+    expect(twelve[3]).to_contain_text("Healthy")
+    expect(page.locator(".sel:checked")).to_have_count(12)
+    for place in (0, 1, 2, *range(5, 12)):
+        page.get_by_label(f"Select Workshop {place:02}").uncheck()
     page.get_by_role("button", name="Disable").last.click()
     expect(page.locator("#bulk-told")).to_have_text("2 disabled")
     expect(page.locator("#bulk-told")).to_be_focused()

@@ -88,6 +88,14 @@ def test_an_unsaved_provider_is_discovered_and_nothing_of_it_is_kept(manager: Pr
     assert len(manager.get("/api/providers").json) == count
 
 
+def test_an_unsaved_provider_is_waited_for_as_long_as_its_limits_say(manager: Program, far_end: FarEnd) -> None:
+    fields = {"type": "custom", "base_url": far_end.at("hold"), "allow_private": True}
+    late = manager.post("/api/models/discover", fields | {"limits": {"first_byte_seconds": 1}})
+    assert (late.json["models"], late.json["category"]) == ([], "timeout")
+    refused = manager.post("/api/models/discover", fields | {"limits": {"first_byte_seconds": 0}})
+    assert (refused.status_code, list(refused.json["errors"])) == (422, ["limits.first_byte_seconds"])
+
+
 @pytest.mark.parametrize("fields", [{}, {"provider_id": "1"}, {"provider_id": 1, "refresh": 1}, {"type": "nobody"}])
 def test_what_cannot_be_discovered_is_refused_by_field(manager: Program, fields: dict[str, Any]) -> None:
     refused = manager.post("/api/models/discover", fields)

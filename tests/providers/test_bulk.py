@@ -188,6 +188,16 @@ def test_a_list_that_is_old_tells_its_age(owner: Person, add_provider: Add, chan
     assert "list from" in owner.get("/providers").text
 
 
+@pytest.mark.parametrize("act", ["checks", "switch"])
+def test_a_card_that_is_drawn_again_keeps_its_tick(admin: Person, add_provider: Add, act: str) -> None:
+    provider = add_provider(ADDRESS)
+    card = {"HX-Target": f"article#provider-card-{provider}"}
+    for ticked in (True, False):
+        form = {"provider": str(provider)} if ticked else {}
+        drawn = admin.post(f"/providers/{provider}/{act}", form, htmx=True, headers=card).text
+        assert bool(re.search(rf'id="select-{provider}"[^>]* checked>', drawn)) is ticked
+
+
 def test_all_that_are_shown_can_be_ticked_without_a_script(owner: Person, add_provider: Add) -> None:
     add_provider(ADDRESS, name="Café")
     page = owner.get("/providers?select=all&q=caf").text

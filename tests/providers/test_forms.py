@@ -108,6 +108,21 @@ def test_a_key_that_cannot_be_sent_is_refused_and_not_repeated(
         assert key not in refused(app, admin, form(api_key=key), "api_key")
 
 
+@pytest.mark.parametrize("emptied", ["", "  \t"])
+def test_an_emptied_key_field_keeps_the_key_and_forgetting_it_is_an_own_act(
+    app: Flask, admin: Person, create: Callable[..., int], form: Callable[..., Form], emptied: str
+) -> None:
+    provider = create(admin)
+    admin.post(f"/providers/{provider}", form(name="Renamed", api_key=emptied))
+    edit = admin.get(f"/providers/{provider}/edit").text
+    assert 'value="Renamed"' in edit
+    assert f"Stored: …{KEY[-4:]}. Type a new key to replace it." in edit
+    admin.post(f"/providers/{provider}/key/delete")
+    edit = admin.get(f"/providers/{provider}/edit").text
+    assert "Stored:" not in edit
+    assert "Forget the stored key" not in edit
+
+
 @pytest.mark.parametrize("key", [f"  {KEY}\n", f'"{KEY}"', f"'{KEY}'\t"])
 def test_what_a_clipboard_adds_to_a_key_is_taken_off(
     admin: Person, create: Callable[..., int], stored: Callable[[int], Provider], app: Flask, key: str

@@ -1,5 +1,6 @@
 """Models as JSON for programs: a provider's list, what people say of its models, discovery and tests."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -38,6 +39,8 @@ from webapp.providers.check import STOPPED
 from webapp.providers.checks import begin_check
 from webapp.providers.editing import draft_target
 from webapp.providers.failure import failure_record
+from webapp.providers.limit_forms import checked_limits
+from webapp.providers.limits import times_of
 from webapp.providers.provider import Provider, find_own_provider, find_provider
 from webapp.providers.shapes_api import ProviderDraft, Verification, explained, wanted_provider
 from webapp.upstream import list_models as read_list
@@ -167,7 +170,8 @@ def _list(asked: DiscoveryWanted) -> Discovery:
 
 def _draft_list(asked: ProviderDraft) -> Discovery:
     wanted = wanted_provider(asked, g.user)
-    target = draft_target(db.session, wanted, None)
+    limits = times_of(checked_limits(asked.get("limits", {})))
+    target = replace(draft_target(db.session, wanted, None), limits=limits)
     # Committed with it: a private address that was confirmed, as by the form.
     check = begin_check(db.session, g.user, name=wanted.name, provider=None, model=None)
     check.status, check.finished_at = STOPPED, clock.now()
