@@ -29,7 +29,7 @@ from webapp.models.search_api import search_api
 from webapp.models.section_routes import provider_models
 from webapp.models.seed import seed_models, seed_providers
 from webapp.openai_api.routes import v1
-from webapp.providers import adding, keys, parameters_api
+from webapp.providers import adding, keys, parameters_api, ways
 from webapp.providers import checks as connection_checks
 from webapp.providers import overview as provider_list
 from webapp.providers.address_routes import addresses
@@ -48,12 +48,14 @@ from webapp.routing.gateway_routes import gateway_pages
 from webapp.routing.health_routes import health_api, provider_health
 from webapp.routing.keybook import forget_faults, seconds_to_rest
 from webapp.routing.probing import note_list, note_rung
+from webapp.routing.reach import gateways_for, named_for, through
 from webapp.routing.report import doing, doing_by
 from webapp.routing.routes_api import routes_api
 from webapp.routing.rule_routes import rules
 from webapp.routing.states import states
 from webapp.settings.routes import settings
 from webapp.upstream import Rung
+from webapp.upstream.messages import ChatRequest
 from webapp.upstream.transport import forbid_listener
 from webapp.usage.probes import record_asked, record_rung
 from webapp.usage.report import median_first_token_ms
@@ -122,7 +124,8 @@ def _join() -> None:
     parameters_api.check_layer = checked_layer
     parameters_api.is_route = lambda route: route in known_routes(db.session)
     preset_forms.known_routes = lambda: known_routes(db.session)
-    connection_checks.as_called = as_called
+    connection_checks.as_called = _as_called
+    ways.gateways_for, ways.through = gateways_for, through
     connection_checks.record_rung = _take_in_rung
     discovery.note_list = note_list
     provider_list.is_down = _is_down
@@ -132,6 +135,10 @@ def _join() -> None:
     preview.needs_of = conversation_needs
     preview.first_token_of = median_first_token_ms
     keys.seconds_to_rest, keys.forget_faults = seconds_to_rest, forget_faults
+
+
+def _as_called(provider_id: int, way: str, question: ChatRequest) -> ChatRequest:
+    return named_for(provider_id, way, as_called(provider_id, question))
 
 
 def _take_in_rung(check_id: int, rung: Rung) -> None:

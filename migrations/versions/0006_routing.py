@@ -15,6 +15,8 @@ def upgrade() -> None:
     _widen("users", "chat_wait_seconds", sa.Integer(), "5")
     _widen("users", "program_wait_seconds", sa.Integer(), "0")
     _widen("presets", "route", sa.Text(), "")
+    _widen("checks", "route", sa.Text(), "direct")
+    op.add_column("checks", sa.Column("is_usual", sa.Boolean(), nullable=False, server_default=sa.true()))
     _widen("runs", "attempts", sa.JSON())
     _widen("runs", "seams", sa.JSON())
     op.drop_index("ix_models_provider_id", "models")

@@ -27,7 +27,8 @@ from webapp.providers.shapes_api import (
     step_shape,
     wanted_provider,
 )
-from webapp.web.asked import read_body
+from webapp.providers.ways import target_by, usual_way
+from webapp.web.asked import InvalidInputError, read_body
 from webapp.web.openapi import documented
 from webapp.web.places import waiting
 
@@ -99,17 +100,21 @@ def delete_provider(provider_id: int) -> Response:
 def create_verification(provider_id: int) -> Response:
     """Run the connection test, on the path that chats take, and answer with its steps; 60 seconds at most."""
     provider = find_provider(db.session, g.user, provider_id)
-    return jsonify(verification(provider, read_body(VerificationWanted).get("model")))
+    wanted = read_body(VerificationWanted)
+    return jsonify(verification(provider, wanted.get("model"), wanted.get("route")))
 
 
-def verification(provider: Provider, model: str | None) -> Verification:
-    """Test a provider with one of its models, the default one if none is named."""
+def verification(provider: Provider, model: str | None, way: str | None = None) -> Verification:
+    """Test a provider with one of its models, the default one if none is named, by the way that chats take."""
+    way = way or usual_way(db.session, provider)
     try:
-        target = provider.target(db.session)
+        target = target_by(db.session, provider, way)
+    except NotFoundError:
+        raise InvalidInputError({"route": [gettext("This must be direct or a gateway that is on.")]}) from None
     except CryptoError as error:
         raise ConflictError(str(error)) from None
     with waiting(runtime().settings.stream_places):
-        check = begin_check(db.session, g.user, name=provider.name, provider=provider, model=model)
+        check = begin_check(db.session, g.user, name=provider.name, provider=provider, model=model, way=way)
         check_id, name, host, model, is_admin = check.id, provider.name, provider.host, check.model, g.user.is_admin
         release()  # no connection is held while the provider is awaited
         run_check(check_id, target, model)
@@ -120,6 +125,7 @@ def verification(provider: Provider, model: str | None) -> Verification:
     failed = next((step for step in steps if step["verdict"] == "bad"), None)
     return {
         "success": ended.status == GOOD,
+        "route": ended.route,
         "latency_ms": ended.latency_ms,
         "error": failed.get("message") if failed else None,
         "steps": steps,

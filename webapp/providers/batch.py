@@ -16,6 +16,7 @@ from webapp.core.runtime import runtime
 from webapp.providers.check import LIVE, RUNNING, STOPPED, WAITING, Check, last_model
 from webapp.providers.checks import MINUTE, all_waiting, run_check, stop_check
 from webapp.providers.provider import Provider
+from webapp.providers.ways import target_by, usual_way
 from webapp.upstream.target import Target
 
 AT_ONCE = 4
@@ -143,7 +144,8 @@ def _take_turn(batch: str) -> tuple[int, Target, str | None] | None:
             try:
                 if provider and provider.deleted_at is None:
                     check.model = provider.default_model or last_model(session, provider.id)
-                    return check.id, provider.target(session), check.model
+                    check.route = usual_way(session, provider)
+                    return check.id, target_by(session, provider, check.route), check.model
             except CryptoError:
                 pass  # its card tells that the key does not open
             check.status, check.finished_at = STOPPED, clock.now()

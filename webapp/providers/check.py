@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, ScalarSelect, Text, func, or_, select
+from sqlalchemy import JSON, ForeignKey, ScalarSelect, Text, func, or_, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webapp.accounts.user import User
@@ -11,6 +11,7 @@ from webapp.core import clock
 from webapp.core.database import Record, UtcTime
 from webapp.core.errors import NotFoundError
 from webapp.providers.provider import Provider
+from webapp.providers.ways import DIRECT
 
 WAITING, RUNNING, GOOD, BAD, UNKNOWN, STOPPED = "waiting", "running", "good", "bad", "unknown", "stopped"
 LIVE, VERDICTS = (WAITING, RUNNING), (GOOD, BAD, UNKNOWN)
@@ -27,6 +28,8 @@ class Check(Record):
     name: Mapped[str] = mapped_column(Text)
     model: Mapped[str | None] = mapped_column(Text)
     status: Mapped[str] = mapped_column(Text, default=RUNNING)
+    route: Mapped[str] = mapped_column(Text, default=DIRECT, server_default=DIRECT)
+    is_usual: Mapped[bool] = mapped_column(default=True, server_default=true())  # it took the way that chats took
     batch: Mapped[str | None] = mapped_column(Text, index=True)  # those that were started together
     rungs: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
@@ -82,12 +85,14 @@ def last_model(session: Session, provider_id: int) -> str | None:
 
 
 def latest_checks(session: Session, provider_ids: list[int]) -> dict[int, Check]:
-    """Return the newest check of each provider."""
-    newest = select(func.max(Check.id)).where(Check.provider_id.in_(provider_ids)).group_by(Check.provider_id)
+    """Return the newest check of each provider by the way that chats took."""
+    mine = select(func.max(Check.id)).where(Check.provider_id.in_(provider_ids), Check.is_usual)
+    newest = mine.group_by(Check.provider_id)
     return {row.provider_id or 0: row for row in session.scalars(select(Check).where(Check.id.in_(newest)))}
 
 
 def latest_verdict() -> ScalarSelect[int]:
-    """Select the id of a provider's newest check that came to a verdict, within a query of providers."""
-    newest = select(func.max(Check.id)).where(Check.provider_id == Provider.id, Check.status.in_(VERDICTS))
+    """Select the id of a provider's newest such check that came to a verdict, within a query of providers."""
+    newest = select(func.max(Check.id)).where(Check.provider_id == Provider.id, Check.is_usual)
+    newest = newest.where(Check.status.in_(VERDICTS))
     return newest.correlate(Provider).scalar_subquery()

@@ -1,6 +1,6 @@
 """Connection tests as pages: begin one, watch it, stop it; for saved providers and for what is still in the form."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from flask import Blueprint, Response, g, render_template, request, url_for
@@ -19,6 +19,7 @@ from webapp.providers.forms import ProviderForm, checked_input
 from webapp.providers.provider import Provider, find_own_provider, find_provider
 from webapp.providers.routes import form_again
 from webapp.providers.vendors import vendor
+from webapp.providers.ways import DIRECT, other_ways, target_by, usual_way
 from webapp.upstream.addresses import host_port
 from webapp.web.places import stream_place
 from webapp.web.render import fragment, go_to, page, wants_fragment
@@ -33,12 +34,14 @@ HEARTBEAT_SECONDS = 15.0
 
 @checks.post("/providers/<int:provider_id>/checks")
 def create_check(provider_id: int) -> Response:
-    """Test a saved provider."""
+    """Test a saved provider by one way, or directly and through a gateway side by side."""
     provider = find_provider(db.session, g.user, provider_id)
-    with key_trouble_told():
-        target = provider.target(db.session)
-    model = request.form.get("model")
-    check = start_check(db.session, g.user, target, name=provider.name, provider=provider, model=model)
+    way = request.form.get("route") or usual_way(db.session, provider)
+    if "both" in request.form:
+        way = way if way != DIRECT else next(iter(other_ways(db.session, provider)), DIRECT)
+        check, other = _started(provider, DIRECT), _started(provider, way)
+        return go_to(url_for("checks.show_check", check_id=check.id, beside=other.id))
+    check = _started(provider, way)
     if request.headers.get("HX-Target", "").startswith("article"):
         return fragment("providers/_card.html", provider=provider, check=check)
     return _answer(check)
@@ -63,9 +66,10 @@ def create_draft_check() -> Response:
 
 @checks.get("/providers/checks/<int:check_id>")
 def show_check(check_id: int) -> Response:
-    """The ladder as it stands, as a page of its own."""
-    check = find_check(db.session, g.user, check_id)
-    return page("providers/check.html", check=check, provider=_provider_of(check))
+    """The ladder as it stands, as a page of its own; another test may be shown beside it."""
+    check, beside = find_check(db.session, g.user, check_id), request.args.get("beside", type=record_id)
+    both = [check, find_check(db.session, g.user, beside)] if beside else [check]
+    return page("providers/check.html", check=check, checks=both, provider=_provider_of(check))
 
 
 @checks.get("/providers/checks/<int:check_id>/events")
@@ -101,6 +105,16 @@ def create_private_address(provider_id: int) -> Response:
     confirm_private(db.session, g.user, *host_port(provider.base_url))
     db.session.commit()
     return create_check(provider_id)
+
+
+@checks.app_template_global("test_ways")
+def _test_ways(provider: Provider) -> Mapping[str, str]:
+    return other_ways(db.session, provider)
+
+
+@checks.app_template_global("usual_way")
+def _usual_way(provider: Provider) -> str:
+    return usual_way(db.session, provider)
 
 
 @contextmanager
@@ -139,6 +153,15 @@ def _events(check_id: int, session_id: int) -> Iterator[str]:
         if is_over:
             yield event("", name="over")  # else the browser would connect again, as after a cut
             return
+
+
+def _started(provider: Provider, way: str) -> Check:
+    with key_trouble_told():
+        target = target_by(db.session, provider, way)
+    gateway = other_ways(db.session, provider).get(way)
+    name = gettext("%(name)s through %(gateway)s", name=provider.name, gateway=gateway) if gateway else provider.name
+    model = request.form.get("model")
+    return start_check(db.session, g.user, target, name=name, provider=provider, model=model, way=way)
 
 
 def _provider_of(check: Check) -> Provider | None:

@@ -17,6 +17,7 @@ from webapp.core.runtime import runtime
 from webapp.providers.check import BAD, GOOD, RUNNING, STOPPED, UNKNOWN, WAITING, Check, last_model
 from webapp.providers.failure import failure_record
 from webapp.providers.provider import Provider
+from webapp.providers.ways import DIRECT, usual_way
 from webapp.upstream import Rung, probe
 from webapp.upstream.messages import ChatRequest, ModelList
 from webapp.upstream.target import Target
@@ -30,7 +31,7 @@ MINUTE = timedelta(minutes=1)
 # Set once at start by the wiring: `webapp.models` stands to our right and must not be imported here.
 keep_models: Callable[[int, ModelList], None] | None = None
 record_rung: Callable[[int, Rung], None] | None = None  # of `webapp.usage`: what a test cost
-as_called: Callable[[int, ChatRequest], ChatRequest] | None = None  # with the parameters of provider and model
+as_called: Callable[[int, str, ChatRequest], ChatRequest] | None = None  # by this way, with all its parameters
 counted_too: tuple[type[Any], ...] = ()  # other rows of tests: each has user_id, status and created_at
 
 _stops: dict[int, threading.Event] = {}  # of the checks that this process runs
@@ -38,10 +39,17 @@ _stops_lock = threading.Lock()
 
 
 def start_check(
-    session: Session, user: User, target: Target, *, name: str, provider: Provider | None, model: str | None
+    session: Session,
+    user: User,
+    target: Target,
+    *,
+    name: str,
+    provider: Provider | None,
+    model: str | None,
+    way: str = DIRECT,
 ) -> Check:
     """Write the row down and climb in the background; raise BusyError or TooOftenError when too many run."""
-    check = begin_check(session, user, name=name, provider=provider, model=model)
+    check = begin_check(session, user, name=name, provider=provider, model=model, way=way)
     with _stops_lock:
         _stops[check.id] = threading.Event()  # so that it can be stopped before it begins
     try:
@@ -55,7 +63,9 @@ def start_check(
     return check
 
 
-def begin_check(session: Session, user: User, *, name: str, provider: Provider | None, model: str | None) -> Check:
+def begin_check(
+    session: Session, user: User, *, name: str, provider: Provider | None, model: str | None, way: str = DIRECT
+) -> Check:
     """Write the row of a test that `run_check` is about to run, committed; raise TooOftenError.
 
     Without a model the provider's default is asked, else the one that somebody chose for its last test.
@@ -63,7 +73,13 @@ def begin_check(session: Session, user: User, *, name: str, provider: Provider |
     if provider and not model:
         model = provider.default_model or last_model(session, provider.id)
     check = Check(
-        provider_id=provider.id if provider else None, user_id=user.id, name=name, model=model, rungs=all_waiting()
+        provider_id=provider.id if provider else None,
+        user_id=user.id,
+        name=name,
+        model=model,
+        route=way,
+        is_usual=provider is None or way == usual_way(session, provider),
+        rungs=all_waiting(),
     )
     session.add(check)
     session.flush()  # from here on nobody else writes, so that what is counted is true
@@ -139,8 +155,10 @@ def refuse_too_many(session: Session, user_id: int) -> None:
 def _asked_by(check_id: int) -> Callable[[ChatRequest], ChatRequest] | None:
     """How the questions of this test are asked: as those of a chat; None for what is not saved."""
     with reading() as session:
-        provider_id = session.scalar(select(Check.provider_id).where(Check.id == check_id))
-    return functools.partial(as_called, provider_id) if provider_id and as_called else None
+        check = session.get(Check, check_id)
+    if check is None or check.provider_id is None or as_called is None:
+        return None
+    return functools.partial(as_called, check.provider_id, check.route)
 
 
 def _record(rung: Rung, target: Target) -> dict[str, Any]:
@@ -180,8 +198,9 @@ def _write(check_id: int, rungs: list[dict[str, Any]], status: str = RUNNING) ->
 
 
 def _keep(check_id: int, found: ModelList) -> None:
-    """Store the models that a test found; what is at an address that is not saved is not kept."""
+    """Store the models that a test found; not those of an address that is not saved, nor those of a gateway."""
     with reading() as session:
-        provider_id = session.scalar(select(Check.provider_id).where(Check.id == check_id))
+        wanted = select(Check.provider_id).where(Check.id == check_id, Check.route == DIRECT)
+        provider_id = session.scalar(wanted)
     if provider_id and found.models and keep_models:
         keep_models(provider_id, found)

@@ -124,12 +124,16 @@ class VerificationWanted(TypedDict, total=False):
     """How to test."""
 
     model: Annotated[str | None, About("The provider's default model if none is named", 1, 2_000)]
+    route: Annotated[
+        str | None, About("`direct` or a gateway's slug; the way that chats take if none is named", 1, 200)
+    ]
 
 
 class Verification(TypedDict):
     """What a connection test found."""
 
     success: bool
+    route: str
     latency_ms: float
     error: str | None
     steps: list[Step]

@@ -97,8 +97,9 @@ def note_rung(check_id: int, rung: Rung) -> None:
     with reading() as session:
         check = session.get(Check, check_id)
     if check and check.provider_id:
-        health.reset(("provider", check.provider_id, DIRECT))
-        health.note_reached(check.provider_id)
+        health.reset(("provider", check.provider_id, check.route))
+        if check.route == DIRECT:
+            health.note_reached(check.provider_id)
 
 
 def _probed(session: Session) -> list[Provider]:

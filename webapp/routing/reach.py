@@ -13,8 +13,10 @@ from webapp.models.model import Model
 from webapp.models.overlay import told_prices
 from webapp.models.parameters import Layer, layers_of
 from webapp.providers.provider import Provider
-from webapp.routing.gateway import Gateway, litellm_word, offered_name
+from webapp.routing.gateway import Gateway, gateways, litellm_word, offered_name
 from webapp.routing.terms import DIRECT, EMBEDDED, Option
+from webapp.routing.world import can_embed
+from webapp.upstream.messages import ChatRequest
 from webapp.upstream.target import Target
 
 
@@ -45,16 +47,37 @@ def reach(option: Option) -> Reached:
         return Reached(line.provider.unlocked(line.locked, option.key.id), line.model_id, line)
     if option.route == EMBEDDED:
         unlocked = line.provider.unlocked(line.locked, option.key.id)
-        target = replace(unlocked, dialect="openai", litellm=litellm_word(line.provider))
-        return Reached(target, line.model_id, line)
+        return Reached(_embedded(unlocked, line.provider), line.model_id, line)
     gateway: Gateway = memory.get(("gateway", option.route), lambda: _gateway(option.route))
     with reading() as session:
         target = gateway.target(session)
-    vendor = line.provider.vendor
-    name = offered_name(gateway.models, vendor.litellm, line.provider.slug, line.model_id)
-    name = name or line.model_id
+    name = _name_there(gateway, line.provider, line.model_id)
     quirks = {name: line.locked.quirks.get(line.model_id, ())}
     return Reached(replace(target, limits=line.locked.limits, quirks=quirks), name, line)
+
+
+def gateways_for(session: Session, provider: Provider) -> dict[str, str]:
+    """Return the gateways that are on and could reach a provider: short name -> name."""
+    return {
+        row.slug: row.name for row in gateways(session, enabled=True) if row.kind != EMBEDDED or can_embed(provider)
+    }
+
+
+def through(session: Session, provider: Provider, slug: str) -> Target:
+    """Return where a test of a provider goes through this gateway. Raises CryptoError and NotFoundError."""
+    if slug == EMBEDDED:
+        return _embedded(provider.target(session), provider)
+    return replace(_find(session, slug).target(session), limits=provider.locked_target(session).limits)
+
+
+def named_for(provider_id: int, slug: str, question: ChatRequest) -> ChatRequest:
+    """Return a question with the name by which its model is called on this route."""
+    if slug in (DIRECT, EMBEDDED):
+        return question
+    with reading() as session:
+        provider = session.get(Provider, provider_id)
+        model = _name_there(_find(session, slug), provider, question.model) if provider else question.model
+    return replace(question, model=model)
 
 
 def line_of(model_pk: int) -> Line:
@@ -69,6 +92,14 @@ def _line(model_pk: int) -> Line:
             raise NotFoundError
         locked = model.provider.locked_target(session)
         return Line(model.provider, model.model_id, locked, layers_of(model), told_prices(model))
+
+
+def _embedded(target: Target, provider: Provider) -> Target:
+    return replace(target, dialect="openai", litellm=litellm_word(provider))
+
+
+def _name_there(gateway: Gateway, provider: Provider, model_id: str) -> str:
+    return offered_name(gateway.models, provider.vendor.litellm, provider.slug, model_id) or model_id
 
 
 def _gateway(slug: str) -> Gateway:

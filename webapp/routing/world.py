@@ -56,6 +56,11 @@ def has_sdk() -> bool:
     return find_spec("litellm") is not None
 
 
+def can_embed(provider: Provider) -> bool:
+    """Tell whether the gateway in this process can reach a provider."""
+    return provider.dialect in EMBEDDED_DIALECTS and has_sdk()
+
+
 def _rules() -> tuple[Rule, ...]:
     with reading() as session:
         return _read_rules(session)
@@ -122,7 +127,7 @@ def _serving(provider: Provider, model_id: str, open_gateways: Iterable[Gateway]
         gateway.slug
         for gateway in open_gateways
         if (
-            provider.dialect in EMBEDDED_DIALECTS and has_sdk()
+            can_embed(provider)
             if gateway.kind == EMBEDDED
             else offered_name(gateway.models, provider.vendor.litellm, provider.slug, model_id)
         )

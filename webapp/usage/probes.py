@@ -62,5 +62,7 @@ def _call(check_id: int, model_id: str | None) -> Call | None:
         if provider:
             model = session.scalar(select(Model).filter_by(provider_id=provider.id, id_hash=id_hash(model_id)))
             prices = told_prices(model) if model else {}
-            return call_to(provider, model_id, user_id=check.user_id, source="check", kind="probe", prices=prices)
+            call = call_to(provider, model_id, user_id=check.user_id, source="check", kind="probe", prices=prices)
+            call.route = check.route
+            return call
         return Call(None, "", check.name, model_id, check.user_id, source="check", kind="probe")
