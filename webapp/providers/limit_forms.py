@@ -68,7 +68,7 @@ class LimitsForm(Form):
             )
 
 
-def checked_limits(values: Mapping[str, int]) -> dict[str, int]:
+def checked_limits(values: Mapping[str, object]) -> dict[str, int]:
     """Return limits that a program sent, checked by the form. Raises InvalidInputError."""
     form = LimitsForm(MultiDict({name: str(value) for name, value in values.items()}), meta={"csrf": False})
     if not form.validate():
