@@ -25,7 +25,10 @@ from webapp.upstream.target import Target
 from webapp.usage.event import OK, STOPPED, Kind, Source, call_to
 from webapp.usage.recorder import record
 
-NO_KEY_LEFT: Final = "enable_key"  # the recovery step when all keys of a provider are out
+# The recovery steps when nobody can be asked: all keys are out, the route leads nowhere, an alias is empty.
+NO_KEY_LEFT: Final = "enable_key"
+NO_WAY: Final = "change_route"
+NO_TARGET: Final = "add_target"
 HANG_SECONDS: Final = 20.0  # of silence before the first word, while others are left to be asked
 SHORT_WAIT_SECONDS: Final = 1.0  # for a turn at a provider of ours that is limited, while others are left
 
@@ -181,8 +184,10 @@ def _nobody(question: Question, decision: Decision) -> UpstreamError:
     cut_off = [step.values for step in decision.steps if step.word == "no_such_route"]
     if cut_off:
         names = ", ".join(values["name"] for values in cut_off)
-        return failure("model_not_found", f"No way leads to {names} by the route {cut_off[0]['route']}.")
-    return failure("model_not_found", f"Nothing stands behind {question.subject.name} that can be asked.")
+        told = f"No way leads to {names} by the route {cut_off[0]['route']}."
+        return failure("model_not_found", told, action=NO_WAY)
+    told = f"Nothing stands behind {question.subject.name} that can be asked."
+    return failure("model_not_found", told, action=NO_TARGET)
 
 
 def _turn(asked: Asked, asker: Asker, brake: Brake, is_last: bool, told: Callable[[str], Told] | None) -> Turn:

@@ -6,10 +6,12 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, g, request, url_for
 from flask_babel import gettext
+from sqlalchemy import select
 
 from webapp.core.database import db, release
 from webapp.core.runtime import runtime
 from webapp.providers.provider import Provider, find_own_provider, find_provider, visible_providers
+from webapp.routing.current import current_routes
 from webapp.routing.gateway import (
     Gateway,
     add_gateway,
@@ -40,7 +42,7 @@ def list_gateways() -> Response:
     rows = [row for row in gateways(db.session) if row.kind != EMBEDDED]
     providers = db.session.scalars(visible_providers(g.user).where(Provider.dialect != "demo")).all()
     providers = sorted(providers, key=lambda row: (row.route == DIRECT, row.needs_key, row.name.casefold()))
-    values = _route_values([row.id for row in providers])
+    values = _route_values(providers)
     return page("routing/gateways.html", rows=rows, providers=providers, deleted=_deleted(), **_sdk(), **values)
 
 
@@ -155,17 +157,26 @@ def update_route(provider_id: int) -> Response:
 
 
 def _route(provider: Provider, template: str) -> Response:
-    values = {"provider": provider, **_route_values([provider.id])}
+    values = {"provider": provider, **_route_values([provider])}
     if not wants_fragment():
         return page("routing/route.html", **values)
     return fragment(template, **values)
 
 
-def _route_values(provider_ids: list[int]) -> dict[str, Any]:
+def _route_values(providers: list[Provider]) -> dict[str, Any]:
     off = {row.slug for row in gateways(db.session) if not row.is_enabled}
     words = {DIRECT: gettext("Direct"), AUTOMATIC: gettext("Automatic"), EMBEDDED: gettext("Embedded")}
     named = {slug: words.get(slug, name) for slug, name in routes(db.session).items()}
-    return {"routes": named, "off": off, "speeds": speeds(db.session, provider_ids)}
+    known_speeds = speeds(db.session, [row.id for row in providers])
+    return {"routes": named, "off": off, "speeds": known_speeds, "ways": current_routes(db.session, providers)}
+
+
+@gateway_pages.app_template_global("gateway_name")
+def _gateway_name(slug: str) -> str:
+    """Return what people call a gateway; also of one that is gone, as long as somebody remembers."""
+    if "gateway_names" not in g:
+        g.gateway_names = {row.slug: row.name for row in db.session.execute(select(Gateway.slug, Gateway.name))}
+    return str(g.gateway_names.get(slug, slug))
 
 
 def _own(provider: Provider) -> str:

@@ -129,6 +129,20 @@ CASES = {
         _("Choose another model."),
         action="pick_model",
     ),
+    ("model_not_found", "change_route"): entry(
+        _("No way leads to %(model)s"),
+        _("The route that is set goes through a gateway that is off or does not offer the model; nothing was sent."),
+        _("Switch the gateway on, or let it offer the model."),
+        _("Or set the route of the provider to direct or automatic."),
+        action="pick_model",
+    ),
+    ("model_not_found", "add_target"): entry(
+        _("Nobody stands behind %(model)s"),
+        _("All of its targets are gone, hidden, switched off or not shared any more; nothing was sent."),
+        _("Give the alias targets that can answer."),
+        OTHER_MODEL,
+        action="pick_model",
+    ),
     ("feature_unsupported", "remove_images"): entry(
         _("The model cannot see images"),
         _("The request holds an image, and %(model)s reads text only or was started without its image part."),
