@@ -47,6 +47,7 @@ from webapp.routing.gateway_api import gateways_api
 from webapp.routing.gateway_routes import gateway_pages
 from webapp.routing.health_routes import health_api, provider_health
 from webapp.routing.keybook import forget_faults, seconds_to_rest
+from webapp.routing.probe_budget_routes import probe_budget
 from webapp.routing.probing import note_list, note_rung
 from webapp.routing.reach import gateways_for, named_for, through
 from webapp.routing.report import doing, doing_by
@@ -70,6 +71,7 @@ PAGES = (
     accounts,
     tokens,
     settings,
+    probe_budget,
     providers,
     bulk,
     addresses,

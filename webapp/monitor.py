@@ -27,6 +27,8 @@ from webapp.routing.gateway import prune_gateways
 from webapp.routing.gateway_check import DueGateways
 from webapp.routing.history import prune_health
 from webapp.routing.keybook import keybook
+from webapp.routing.paid_probing import PaidProber
+from webapp.routing.probe_budget import prune_probe_days
 from webapp.routing.probing import Prober
 from webapp.routing.rule import prune_rules
 from webapp.routing.states import states
@@ -45,7 +47,7 @@ def watch() -> None:
     closing = runtime().background.is_closing
     with writing() as session:
         end_runs_of_the_dead(session)
-    beats, lists, prober, gateways = 0, DueLists(), Prober(), DueGateways()
+    beats, lists, prober, paid_prober, gateways = 0, DueLists(), Prober(), PaidProber(), DueGateways()
     while not closing.wait(BEAT_SECONDS):
         beats += 1
         try:
@@ -60,6 +62,7 @@ def watch() -> None:
             lists.read_next()
             gateways.look_next()
             prober.probe_next()
+            paid_prober.probe_next()
         except Exception:
             log.exception("The monitor's round failed")
     hang_up_all()
@@ -88,6 +91,7 @@ def sweep(session: Session) -> None:
     prune_usage(session)
     prune_drifts(session)
     prune_health(session)
+    prune_probe_days(session)
     prune_gateways(session)
     settle_aliases(session)
     prune_rules(session)

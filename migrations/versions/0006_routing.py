@@ -142,3 +142,10 @@ def _create_health() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_health_changes"),
     )
     op.create_index("ix_health_changes_provider_id_at", "health_changes", ["provider_id", "at"])
+    op.create_table(
+        "probe_days",
+        sa.Column("day", sa.Text(), nullable=False),
+        sa.Column("spent_nano_usd", sa.BigInteger(), nullable=False),
+        sa.Column("calls", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("day", name="pk_probe_days"),
+    )

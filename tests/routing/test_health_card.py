@@ -94,11 +94,11 @@ def test_settings_are_kept_and_hold_at_once(app: Flask, admin: Person, provider_
     answer = admin.post(f"/providers/{provider_id}/health", {"slow_seconds": "2"}, htmx=True)
     assert answer.status_code == 200
     assert "Saved" in answer.text
-    assert row_of(app, provider_id).care == {"probes": False, "slow_ms": 2000}
+    assert row_of(app, provider_id).care == {"probes": False, "paid_probes": False, "slow_ms": 2000}
     assert health.state_of(("provider", provider_id, "direct"), provider_id) == "degraded"
     assert ">Slow<" in answer.text
     assert admin.post(f"/providers/{provider_id}/health", {"probes": "1"}).status_code == 303
-    assert row_of(app, provider_id).care == {"probes": True, "slow_ms": None}
+    assert row_of(app, provider_id).care == {"probes": True, "paid_probes": False, "slow_ms": None}
 
 
 @pytest.mark.parametrize("typed", ["x", "0", "601", "1.5", "٣", "9" * 40])

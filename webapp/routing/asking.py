@@ -39,7 +39,7 @@ Answer = TypeVar("Answer")
 class Asker:
     """Who asks, for usage and for the line at a limited provider. `retry_seconds`: a wait that a provider may name."""
 
-    user_id: int
+    user_id: int | None  # None: nobody, it is the background
     source: Source
     kind: Kind = "chat"
     token_id: int | None = None
@@ -149,6 +149,21 @@ def ask_in_turn(
     decision = choose(question, rules, health, random.getrandbits(32))
     if not decision.options:
         raise _nobody(question, decision)
+    return ask_decided(decision, asker, brake, perform, trail=trail, begun=begun, pausing=pausing, told=told)
+
+
+def ask_decided(
+    decision: Decision,
+    asker: Asker,
+    brake: Brake,
+    perform: Perform[Answer],
+    *,
+    trail: Trail,
+    begun: Callable[[Asked], AbstractContextManager[object]] = lambda asked: nullcontext(),
+    pausing: Callable[[Option], AbstractContextManager[object]] = lambda option: nullcontext(),
+    told: Callable[[str], Told] | None = None,
+) -> Answer:
+    """Do the same where it is decided already who is asked."""
 
     def attempt(turn: Try) -> Answer:
         try:

@@ -13,6 +13,8 @@ from webapp.core.database import db
 from webapp.providers.provider import Provider, find_own_provider, find_provider, visible_providers
 from webapp.routing.condition import Condition, Subject
 from webapp.routing.health import SLOW_MS, health
+from webapp.routing.paid_probing import may_cost
+from webapp.routing.probe_budget import read_budget
 from webapp.routing.report import Doing, doing, provider_report
 from webapp.routing.sparks import Spark, sparks
 from webapp.routing.terms import State
@@ -32,6 +34,7 @@ class HealthForm(Form):
     """Whether a provider is asked in the background, and from when on it is slow."""
 
     probes = BooleanField(lazy_gettext("Check in the background"))
+    paid_probes = BooleanField(lazy_gettext("Checks may cost money"))
     slow_seconds = StringField(lazy_gettext("Call it slow above"), filters=[strip])
 
     def validate_slow_seconds(self, field: StringField) -> None:
@@ -45,15 +48,16 @@ class HealthForm(Form):
                 gettext("This must be a number from %(least)s to %(most)s.", least=1, most=MOST_SLOW_SECONDS)
             )
 
-    def show(self, care: dict[str, Any]) -> None:
+    def show(self, provider: Provider) -> None:
         """Fill the fields with what is stored."""
-        self.probes.data = care.get("probes", True)
+        care = provider.care or {}
+        self.probes.data, self.paid_probes.data = care.get("probes", True), may_cost(provider)
         self.slow_seconds.data = str(int(care["slow_ms"]) // 1000) if care.get("slow_ms") else ""
 
     def care_from(self, care: dict[str, Any]) -> dict[str, Any]:
         """Return what is stored with what was typed in its place."""
         slow_ms = int(self.slow_seconds.data) * 1000 if self.slow_seconds.data else None
-        return {**care, "probes": self.probes.data, "slow_ms": slow_ms}
+        return {**care, "probes": self.probes.data, "paid_probes": self.paid_probes.data, "slow_ms": slow_ms}
 
 
 class PartShape(TypedDict):
@@ -84,7 +88,7 @@ def show_health(provider_id: int) -> Response:
     """How a provider is doing, from the calls that were made and those in the background."""
     provider = find_provider(db.session, g.user, provider_id)
     form = HealthForm(formdata=None)
-    form.show(provider.care or {})
+    form.show(provider)
     return _card(provider, form)
 
 
@@ -135,7 +139,7 @@ def _failure_title(category: str, provider: Provider) -> str:
 
 def _card(provider: Provider, form: HealthForm, status: int = 200, **more: Any) -> Response:
     values = {"provider": provider, "form": form, "report": provider_report(db.session, provider), **more}
-    values["usual_slow_seconds"] = USUAL_SLOW_SECONDS
+    values |= {"usual_slow_seconds": USUAL_SLOW_SECONDS, "budget": read_budget(db.session)}
     if wants_fragment():
         return fragment("routing/_health.html", status=status, **values)
     return page("routing/health.html", status, **values)

@@ -64,6 +64,11 @@ class Prober:
         return is_quiet and (blocked is None or clock.now() - (blocked - COOL_DOWN) >= IDLE)
 
 
+def is_probed(provider: Provider) -> bool:
+    """Tell whether a list is read in the background to see whether its provider is there."""
+    return provider.refresh_hours > 0 and (provider.care or {}).get("probes", True) and is_readable(provider)
+
+
 def take_lease(boot_id: str) -> bool:
     """Tell whether this process is the one that probes; it stays the one for as long as it goes on asking."""
     now = clock.now()
@@ -111,4 +116,4 @@ def _probed(session: Session) -> list[Provider]:
         .where(Provider.refresh_hours > 0, may_be_read())
         .order_by(blocked.is_not(None), blocked, Provider.id)
     )
-    return [row for row in found if (row.care or {}).get("probes", True) and is_readable(row)]
+    return [row for row in found if is_probed(row)]

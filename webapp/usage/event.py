@@ -16,7 +16,7 @@ from webapp.upstream.messages import Reply, Usage
 from webapp.usage.prices import cost_nano_usd, told_nano_usd
 
 Kind = Literal["chat", "embedding", "probe"]
-Source = Literal["chat", "api", "check"]
+Source = Literal["chat", "api", "check", "background"]
 # Outcomes; others are the category of what failed.
 OK, STOPPED, INCOMPLETE, INTERRUPTED = "ok", "stopped", "incomplete", "interrupted"
 
@@ -112,7 +112,7 @@ def call_to(
     provider: Provider,
     model_id: str,
     *,
-    user_id: int,
+    user_id: int | None,
     source: Source,
     kind: Kind = "chat",
     token_id: int | None = None,
