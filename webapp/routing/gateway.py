@@ -3,6 +3,7 @@
 import contextlib
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -66,15 +67,22 @@ class Gateway(Record):
 
     def target(self, session: Session) -> Target:
         """Return where and how to call it; raise CryptoError when its key does not open."""
-        key = runtime().key_ring.open(self.sealed_key, self._context) if self.sealed_key else None
+        return self.unlocked(self.locked_target(session))
+
+    def locked_target(self, session: Session) -> Target:
+        """Return where and how to call it, without the key: what may be remembered."""
         return Target(
             dialect="openai",
             base_url=self.base_url,
-            api_key=key,
             allow_private=is_open(session, *host_port(self.base_url)),
             vendor="litellm",
             in_container=runtime().settings.in_container,
         )
+
+    def unlocked(self, target: Target) -> Target:
+        """Return this target with the key opened, for one call; raise CryptoError when it does not open."""
+        key = runtime().key_ring.open(self.sealed_key, self._context) if self.sealed_key else None
+        return replace(target, api_key=key)
 
     @property
     def _context(self) -> str:

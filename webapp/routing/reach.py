@@ -48,12 +48,10 @@ def reach(option: Option) -> Reached:
     if option.route == EMBEDDED:
         unlocked = line.provider.unlocked(line.locked, option.key.id)
         return Reached(_embedded(unlocked, line.provider), line.model_id, line)
-    gateway: Gateway = memory.get(("gateway", option.route), lambda: _gateway(option.route))
-    with reading() as session:
-        target = gateway.target(session)
+    gateway, locked = memory.get(("gateway", option.route), lambda: _gateway(option.route))
     name = _name_there(gateway, line.provider, line.model_id)
     quirks = {name: line.locked.quirks.get(line.model_id, ())}
-    return Reached(replace(target, limits=line.locked.limits, quirks=quirks), name, line)
+    return Reached(replace(gateway.unlocked(locked), limits=line.locked.limits, quirks=quirks), name, line)
 
 
 def gateways_for(session: Session, provider: Provider) -> dict[str, str]:
@@ -102,9 +100,10 @@ def _name_there(gateway: Gateway, provider: Provider, model_id: str) -> str:
     return offered_name(gateway.models, provider.vendor.litellm, provider.slug, model_id) or model_id
 
 
-def _gateway(slug: str) -> Gateway:
+def _gateway(slug: str) -> tuple[Gateway, Target]:
     with reading() as session:
-        return _find(session, slug)
+        found = _find(session, slug)
+        return found, found.locked_target(session)
 
 
 def _find(session: Session, slug: str) -> Gateway:
