@@ -11,11 +11,10 @@ from statistics import median, quantiles
 from sqlalchemy import select
 
 from tests.load.figures import Figures, written
-from tests.load.stage import PEOPLE, add_people, add_provider
-from webapp import create_app
+from tests.load.stage import PEOPLE, add_people, add_provider, filling
 from webapp.accounts.user import User
 from webapp.core.config import Settings
-from webapp.core.database import db, reading, writing
+from webapp.core.database import reading, writing
 from webapp.core.memory import memory
 from webapp.models.model import Model, id_hash
 from webapp.openai_api.names import find_seat
@@ -34,12 +33,8 @@ NEEDS = (frozenset[str](), frozenset({"tools"}), frozenset({"vision", "tools"}))
 
 def measure_deciding(folder: Path) -> Figures:
     """Measure the look-up of a name and the choice, as each call of a program needs both; print it."""
-    app = create_app(Settings(data_dir=folder))
-    with app.app_context():
-        names = _fill()
-        figures = _decide(names)
-        db.engine.dispose()
-    app.extensions["jackfield"].background.close(10)
+    with filling(Settings(data_dir=folder)):
+        figures = _decide(_fill())
     print(f"\ndeciding among 10,000 models by 200 rules  {written(figures)}", flush=True)
     return figures
 

@@ -79,7 +79,7 @@ def judge_stream(heard: Heard, tokens: int) -> Judged:
                 continue
             for choice in orjson.loads(event[6:]).get("choices", []):
                 text += choice["delta"].get("content") or ""
-                endings += [choice["finish_reason"]] if choice["finish_reason"] else []
+                endings += [choice["finish_reason"]] if choice.get("finish_reason") else []
         tokens_at += [moment] * (len(text) // TOKEN_CHARACTERS - len(tokens_at))
     is_whole = endings == ["stop", b"data: [DONE]"] and not rest and heard.reads[-1].endswith(b"0\r\n\r\n")
     is_complete = is_whole and text == answer_to(heard.question, tokens)

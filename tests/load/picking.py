@@ -1,10 +1,11 @@
-"""How long the picker takes to answer with 10,000 models: over HTTP, as its dialog asks, one request at a time."""
+"""How long picker and page of all models take with 10,000 of them: over HTTP, as a browser asks, one at a time."""
 
 import asyncio
 import random
 import time
+from itertools import chain
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 from urllib.parse import urlencode
 
 import pytest
@@ -14,22 +15,23 @@ from tests.conftest import PASSWORD
 from tests.load.browser import Browser
 from tests.load.figures import Figures, written
 from tests.load.served import serving
-from tests.load.stage import PEOPLE, add_people, add_provider
+from tests.load.stage import PEOPLE, add_people, add_provider, filling
 from tests.real.postgresql import postgresql
-from webapp import create_app
 from webapp.accounts.user import User
 from webapp.core.config import Settings
-from webapp.core.database import db, reading, writing
+from webapp.core.database import reading, writing
 from webapp.models.listed import store_list
 from webapp.models.mark import note_use, set_favourite
 from webapp.models.model import Model
 from webapp.upstream.messages import CAPABILITIES, ModelInfo, ModelList
 
+Asked = dict[str, str | int | list[str]]
+
 # As in life: one that has nearly all that there is, several with a few hundred, many with a few.
 PROVIDERS = {"Chợ Mô Hình": 6000, "workshop": 2000, "云端": 800, **{f"Provider {place}": 150 for place in range(8)}}
 SPICE = ("", "", "", "-preview", "-通义", "-tiếng-việt", "-über", ":free")
 FAMILIES = ("nova", "orion", "mistfall", "kestrel", "lotus", "quill", "raven", "terra")
-ASKED: tuple[dict[str, str | int | list[str]], ...] = (
+PICKED: tuple[Asked, ...] = (
     {},
     {"q": "nova"},
     {"q": "n"},
@@ -47,35 +49,45 @@ ASKED: tuple[dict[str, str | int | list[str]], ...] = (
     {"offset": 5000},
     {"q": "vendor", "offset": 9000},
 )
+LISTED: tuple[Asked, ...] = (
+    {},
+    {"q": "nova"},
+    {"q": "tiếng việt"},
+    {"q": "preview quill vendor07"},
+    {"only": ["tools", "vision"]},
+    {"only": ["favourite"]},
+    {"q": "orion", "only": ["reasoning"], "sort": "-context"},
+    {"sort": "input"},
+    {"sort": "provider", "offset": 5040},
+    {"show": "hidden"},
+)
+PAGES = {"picker": ("/models/picker", PICKED), "page of models": ("/models", LISTED)}
 ROUNDS = 25
 PLACE = "http://127.0.0.1:9/v1"  # nobody is asked
 
 
 def measure_picker(folder: Path, app_core: list[str]) -> dict[str, Figures]:
     """Measure with SQLite, and with PostgreSQL where it is installed; print both."""
-    results = {"sqlite": _measured(folder / "sqlite", "", app_core)}
+    results = _measured(folder / "sqlite", "", app_core)
     try:
         pytest.importorskip("psycopg")
         with postgresql() as cluster:
-            results["postgresql"] = _measured(folder / "postgresql", cluster.new_database("picker"), app_core)
+            results |= _measured(folder / "postgresql", cluster.new_database("picker"), app_core)
     except pytest.skip.Exception as reason:
-        print(f"\npicker search with PostgreSQL: {reason}")
+        print(f"\npicker with PostgreSQL: {reason}")
     return results
 
 
-def _measured(folder: Path, address: str, app_core: list[str]) -> Figures:
-    app = create_app(Settings(data_dir=folder, database_url=address))
-    with app.app_context():
+def _measured(folder: Path, database_url: str, app_core: list[str]) -> dict[str, Figures]:
+    with filling(Settings(data_dir=folder, database_url=database_url)):
         _fill()
-        db.engine.dispose()
-    app.extensions["jackfield"].background.close(10)
-    with serving(folder, "env", f"JACKFIELD_DATABASE_URL={address}", *app_core) as served:
-        figures = asyncio.run(_ask(served.port))
-    print(
-        f"\npicker search p50/p95 of 10,000 models ({'postgresql' if address else 'sqlite'})  {written(figures)}",
-        flush=True,
-    )
-    return figures
+    with serving(folder, *app_core, database_url=database_url) as served:
+        found = asyncio.run(_ask_all(served.port))
+    database = "PostgreSQL" if database_url else "SQLite"
+    results = {f"{page}, 10,000 models, {database}": figures for page, figures in found.items()}
+    for name, figures in results.items():
+        print(f"\n{name}  {written(figures)}", flush=True)
+    return results
 
 
 def _fill() -> None:
@@ -107,14 +119,20 @@ def _model(number: int, draw: random.Random) -> ModelInfo:
     )
 
 
-async def _ask(port: int) -> Figures:
-    person, seconds = Browser(port), list[float]()
+async def _ask_all(port: int) -> dict[str, Figures]:
+    person = Browser(port)
     await person.sign_in(PEOPLE[0], PASSWORD)
+    return {page: await _ask(person, path, asked) for page, (path, asked) in PAGES.items()}
+
+
+async def _ask(person: Browser, path: str, questions: tuple[Asked, ...]) -> Figures:
+    taken: list[list[float]] = [[] for _ in questions]
     for round_ in range(ROUNDS + 1):
-        for asked in ASKED:
+        for asked, seconds in zip(questions, taken, strict=True):
             began = time.perf_counter()
-            answer = await person.get(f"/models/picker?{urlencode(asked, doseq=True)}", htmx=True)
+            answer = await person.get(f"{path}?{urlencode(asked, doseq=True)}", htmx=True)
             assert answer.status == 200, answer
             seconds += [time.perf_counter() - began] if round_ else []  # the first warms up
-    cuts = quantiles(seconds, n=100, method="inclusive")
-    return {"p50_ms": cuts[49] * 1000, "p95_ms": cuts[94] * 1000, "requests": len(seconds)}
+    cuts = quantiles(chain(*taken), n=100, method="inclusive")
+    slowest = max(map(median, taken))  # of the questions, each by itself
+    return {"p50_ms": cuts[49] * 1000, "p95_ms": cuts[94] * 1000, "slowest_question_p50_ms": slowest * 1000}

@@ -25,15 +25,20 @@ Speed = tuple[int, int]  # tokens, tokens a second
 
 @dataclass(frozen=True)
 class Door:
-    """Where to ask: at the upstream itself, or at the app, which wants a token and the name of a provider."""
+    """Where to ask: at the upstream itself, or at the app, which wants a token and the name of a provider.
+
+    Of the app an alias can be asked instead, and a route insisted on.
+    """
 
     port: int
     token: str = ""
     provider: str = ""
+    alias: str = ""
+    route: str = ""
 
     def request(self, question: str, speed: Speed, *, is_stream: bool, provider: str = "") -> bytes:
         """Encode a request."""
-        model = "/".join(filter(None, (provider or self.provider, model_name(*speed))))
+        model = self.alias or "/".join(filter(None, (provider or self.provider, model_name(*speed))))
         body = {"model": model, "stream": is_stream, "messages": [{"role": "user", "content": question}]}
         return self._encoded("POST /v1/chat/completions", orjson.dumps(body))
 
@@ -54,8 +59,16 @@ class Door:
         return found
 
     def _encoded(self, call: str, body: bytes) -> bytes:
-        head = f"{call} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\nContent-Length: {len(body)}\r\n"
-        return f"{head}Content-Type: application/json\r\nAuthorization: Bearer {self.token}\r\n\r\n".encode() + body
+        head = {
+            "Host": f"127.0.0.1:{self.port}",
+            "Content-Length": str(len(body)),
+            "Content-Type": "application/json",
+            "Authorization": f"Bearer {self.token}",
+        }
+        if self.route:
+            head["X-Jackfield-Route"] = self.route
+        lines = [f"{call} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items())]
+        return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 class Line(asyncio.Protocol):

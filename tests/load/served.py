@@ -43,16 +43,22 @@ class Served:
 
 
 @contextmanager
-def serving(folder: Path, *before: str) -> Iterator[Served]:
-    """Run the server, by a command such as `taskset -c 0` if given."""
+def serving(folder: Path, *before: str, python: str = sys.executable, database_url: str = "") -> Iterator[Served]:
+    """Run the server, by a command such as `taskset -c 0` if given; the caller's own settings do not reach it."""
     port = free_port()
     began = time.perf_counter()
+    settings = {
+        "JACKFIELD_DATA_DIR": str(folder),
+        "JACKFIELD_PORT": str(port),
+        "JACKFIELD_DATABASE_URL": database_url,
+    }
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("JACKFIELD_")}
     process = subprocess.Popen(
-        [*before, sys.executable, "-m", "webapp", "serve"],
+        [*before, python, "-m", "webapp", "serve"],
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "JACKFIELD_DATA_DIR": str(folder), "JACKFIELD_PORT": str(port)},
+        env=outside | settings,
     )
     try:
         while not _answers(port):

@@ -1,5 +1,7 @@
 """What load needs in the database: some people, and models of the paced upstream that all of them may use."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from flask import Flask
@@ -7,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from tests.conftest import PASSWORD
 from tests.load.upstream import model_name
+from webapp import create_app
 from webapp.accounts.api_token import create_token
 from webapp.accounts.user import Role, User, create_user
-from webapp.core.database import writing
+from webapp.core.config import Settings
+from webapp.core.database import db, writing
 from webapp.core.words import findable
 from webapp.models.model import Model, id_hash
 from webapp.providers.editing import ProviderInput, create_provider
@@ -27,6 +31,16 @@ class Stage:
     token: str
 
 
+@contextmanager
+def filling(settings: Settings) -> Iterator[Flask]:
+    """An app in this process, while its database is filled."""
+    app = create_app(settings)
+    with app.app_context():
+        yield app
+        db.engine.dispose()
+    app.extensions["jackfield"].background.close(10)
+
+
 def set_stage(app: Flask, base_url: str, speeds: list[tuple[int, int]]) -> Stage:
     """Add people, and the providers `paced`, `hanging` and `failing`, each with a model for each speed."""
     with app.app_context(), writing() as session:
@@ -36,7 +50,7 @@ def set_stage(app: Flask, base_url: str, speeds: list[tuple[int, int]]) -> Stage
         for name in ("hanging", "failing", "paced"):
             address = base_url if name == "paced" else base_url.replace("/v1", f"/{name}/v1")
             provider_id = add_provider(session, admin, name, address)
-            models = {speed: _model(session, provider_id, model_name(*speed)) for speed in speeds}
+            models = {speed: add_model(session, provider_id, model_name(*speed)).id for speed in speeds}
         return Stage(models, create_token(session, admin, "Load"))
 
 
@@ -63,8 +77,9 @@ def add_provider(session: Session, admin: User, name: str, base_url: str) -> int
     return create_provider(session, admin, wanted).id
 
 
-def _model(session: Session, provider_id: int, model_id: str) -> int:
+def add_model(session: Session, provider_id: int, model_id: str) -> Model:
+    """Add a model of which nothing but the id is known."""
     row = Model(provider_id=provider_id, model_id=model_id, id_hash=id_hash(model_id), search_text=findable(model_id))
     session.add(row)
     session.flush()
-    return row.id
+    return row

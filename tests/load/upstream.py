@@ -1,7 +1,8 @@
 """A scripted LLM server in a process of its own. Every answer follows from its question and ends with its own hash.
 
 `python -m tests.load.upstream` prints the port. The model says how it speaks: `80-tokens-20-a-second`. What it wrote
-when (CLOCK_MONOTONIC) is told at /sent, once. Below /hanging nothing is ever answered, below /failing all with 500.
+when (CLOCK_MONOTONIC) is told at /sent, once. Below /hanging nothing is ever answered, below /failing all with 500,
+below /busy all with 503.
 """
 
 import asyncio
@@ -112,6 +113,8 @@ class _Connection(asyncio.Protocol):
             self._sent.clear()
         elif path.startswith(b"/failing"):
             self._tell_whole(500, {"error": {"message": "It broke.", "type": "server_error"}})
+        elif path.startswith(b"/busy"):
+            self._tell_whole(503, {"error": {"message": "Come back later.", "type": "server_error"}})
         elif not path.startswith(b"/hanging"):
             self._tell_whole(404, {"error": {"message": "Nothing is here.", "type": "invalid_request_error"}})
 

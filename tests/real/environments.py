@@ -25,6 +25,11 @@ def environment(requirement: str, module: str) -> Path:
     return _made(folder, module, [requirement])
 
 
+def gateway_python() -> Path:
+    """Return the interpreter that `bin/serve --with-gateway` would make; pytest is there, too."""
+    return locked_environment("runtime", "gateway", "pytest", "pytest-timeout") / "bin/python"
+
+
 def locked_environment(*groups: str) -> Path:
     """Return the environment of these lock files of ours; other words are packages that only the test needs."""
     locks = [ROOT / f"requirements/{group}.lock" for group in groups]

@@ -27,11 +27,13 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def litellm_proxy(folder: Path, answers: dict[str, str]) -> Iterator[Proxy]:
-    """Run a proxy inside the block that answers for each model with its text, without any network."""
+def litellm_proxy(folder: Path, answers: dict[str, str], base_url: str = "") -> Iterator[Proxy]:
+    """Run a proxy inside the block that answers for each model with its text, or passes all on to the server there."""
     program = environment(GATEWAY.replace("litellm", "litellm[proxy]"), "litellm.proxy") / "bin/litellm"
     config = folder / "litellm.yaml"
-    config.write_text(json.dumps({"model_list": [_model(name, text) for name, text in answers.items()]}))  # YAML, too
+    sources = {name: {"api_base": base_url} if base_url else {"mock_response": text} for name, text in answers.items()}
+    models = [_model(name, source) for name, source in sources.items()]
+    config.write_text(json.dumps({"model_list": models}))  # YAML, too
     root = f"http://127.0.0.1:{free_port()}"
     command = [str(program), "--config", str(config), "--host", "127.0.0.1", "--port", root.rpartition(":")[2]]
     with running(
@@ -45,8 +47,5 @@ def litellm_proxy(folder: Path, answers: dict[str, str]) -> Iterator[Proxy]:
         yield Proxy(f"{root}/v1")
 
 
-def _model(name: str, text: str) -> dict[str, Any]:
-    return {
-        "model_name": name,
-        "litellm_params": {"model": f"openai/{name}", "api_key": "none", "mock_response": text},
-    }
+def _model(name: str, source: dict[str, str]) -> dict[str, Any]:
+    return {"model_name": name, "litellm_params": {"model": f"openai/{name}", "api_key": "none", **source}}

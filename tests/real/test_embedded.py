@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT, free_port
 from tests.far_end_zai import PAYG_KEY, PAYG_PATH, TEXT, Zai
-from tests.real.environments import locked_environment
+from tests.real.environments import gateway_python
 from tests.real.processes import running
 
 LOADED_KB = 100_000  # more than this is LiteLLM
@@ -44,8 +44,7 @@ assert "litellm" not in sys.modules
 
 @pytest.fixture(scope="module")
 def python() -> Path:
-    """The interpreter that `bin/serve --with-gateway` would make."""
-    return locked_environment("runtime", "gateway", "pytest", "pytest-timeout") / "bin/python"
+    return gateway_python()
 
 
 @pytest.fixture

@@ -1,0 +1,36 @@
+"""How long a start takes and what the server then holds: without the gateway extra, and with it, unused."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.load.figures import Figures, written
+from tests.load.served import serving
+from tests.real.environments import gateway_python
+
+
+def measure_starts(folder: Path, count: int, app_core: list[str]) -> dict[str, Figures]:
+    """Start so many times in each environment; the first start makes the database. Print it."""
+    first, *later = (_start(folder / "plain", app_core, sys.executable) for _ in range(count))
+    results = {"first": first, "later": _middle(later)}
+    try:
+        python = str(gateway_python())
+        _, *later = (_start(folder / "extra", app_core, python) for _ in range(count))
+        results["later, with the gateway extra unused"] = _middle(later)
+    except pytest.skip.Exception as reason:
+        print(f"\nstart with the gateway extra: {reason}")
+    for name, row in results.items():
+        print(f"\nstart, {name}  {written(row)}", flush=True)
+    return results
+
+
+def _start(folder: Path, app_core: list[str], python: str) -> Figures:
+    with serving(folder, *app_core, python=python) as served:
+        time.sleep(1)  # the monitor's first round is over
+        return {"seconds": served.start_seconds, "cpu_seconds": served.start_cpu, "idle_mb": served.megabytes()}
+
+
+def _middle(rows: list[Figures]) -> Figures:
+    return {key: sorted(row[key] for row in rows)[len(rows) // 2] for key in rows[0]}
