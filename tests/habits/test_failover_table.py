@@ -20,4 +20,5 @@ def words_of(policy: Policy) -> tuple[str, ...]:
     if policy.scope == "request":
         return "the request", NEXT[policy.then], "–", "–"
     rest = f"{policy.rest_seconds:g} s" + (", or waited for" if policy.waits else "")
-    return f"the {policy.scope}", NEXT[policy.then], str(policy.after), rest
+    who = NEXT[policy.then] + (", another key too" if policy.by_key else "")
+    return f"the {policy.scope}", who, str(policy.after), rest

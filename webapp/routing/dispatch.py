@@ -135,7 +135,8 @@ def _is_worth(other: Option, failed: Option, error: UpstreamError) -> bool:
         case "provider":
             return not same_provider
         case "model" | "request":
-            return not (same_provider and other.place.model_pk == failed.place.model_pk)
+            same_model = same_provider and other.place.model_pk == failed.place.model_pk
+            return not same_model or (policy.by_key and other.key != failed.key)
         case "key":
             return not (same_provider and other.key == failed.key)
     return True

@@ -14,6 +14,7 @@ class Policy:
     """`scope`: who is to blame. `after`: so many in a row put them out. `rest_seconds`: for how long at first.
 
     `waits`: the same target may be asked again after the wait that it named, because it did not begin to answer.
+    `by_key`: another key of the same provider may be let in.
     """
 
     scope: Scope
@@ -21,13 +22,14 @@ class Policy:
     after: int = 3
     rest_seconds: float = 15.0
     waits: bool = False
+    by_key: bool = False
 
 
 NOTHING: Final = Policy("request", "stop")
 POLICIES: Final[dict[str, Policy]] = {
     "auth_missing": Policy("key", after=1, rest_seconds=60),
     "auth_invalid": Policy("key", after=3, rest_seconds=60),
-    "permission": Policy("model", after=3, rest_seconds=300),
+    "permission": Policy("model", after=3, rest_seconds=300, by_key=True),
     "billing": Policy("key", after=1, rest_seconds=1800),
     "quota_window": Policy("key", after=1, rest_seconds=900),
     "rate_limit": Policy("key", after=1, rest_seconds=20, waits=True),
