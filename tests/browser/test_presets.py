@@ -53,7 +53,8 @@ def test_a_mistake_in_the_form_is_told_beside_its_field(page: Page, house: House
     assert_accessible(page)
 
 
-def test_a_preset_is_made_tried_and_tuned_in_a_chat(page: Page, house: House) -> None:
+def test_a_preset_is_made_tried_and_tuned_in_a_chat(page: Page, house: House, allow: Callable[[str], None]) -> None:
+    allow("status of 422")
     make(page, house)
     expect_over(ask(page, "Xin chào"))
     said = house.far_end.calls[-1].json
@@ -64,11 +65,25 @@ def test_a_preset_is_made_tried_and_tuned_in_a_chat(page: Page, house: House) ->
     popover = page.locator("#params")
     temperature = popover.get_by_label(re.compile("^Temperature"))
     expect(temperature).to_have_attribute("placeholder", "0.4 – from the preset")
+    popover.get_by_text("Effective settings").click()
+    row = popover.get_by_role("row").filter(has_text="Temperature")
+    popover.locator(".slider").first.fill("1.5")  # as if it was drawn
+    expect(temperature).to_have_value("1.5")
+    expect(row).to_contain_text("1.5")
     temperature.fill("1.1")
     temperature.press("Tab")
-    row = popover.get_by_role("row").filter(has_text="Temperature")
-    expect(row).to_contain_text("1.1")
+    expect(row).to_contain_text("1.1")  # what was opened stays open
     expect(row).to_contain_text("Conversation")
+    expect(popover.locator(".slider").first).to_have_value("1.1")
+    popover.get_by_text("More parameters").click()
+    top_p = popover.get_by_label(re.compile("^Top P"))
+    top_p.fill("7")
+    top_p.press("Tab")
+    expect(popover.get_by_text("This must be a number from 0 to 1.")).to_be_visible()
+    top_p.fill("")
+    top_p.press("Tab")
+    expect(popover.get_by_label("Seed")).to_be_focused()
+    expect(popover.locator(".err")).to_have_count(0)
     assert_accessible(page)
     page.keyboard.press("Escape")
     page.reload()
