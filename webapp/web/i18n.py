@@ -2,11 +2,12 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from flask import Flask, g, request, session
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, get_locale, get_translations
 
 from webapp.core.paths import TRANSLATIONS
 
@@ -20,6 +21,11 @@ def install_languages(app: Flask) -> None:
     compile_catalogues()
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(TRANSLATIONS)
     babel.init_app(app, locale_selector=_language)
+    app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]  # of an extension
+        lambda text: _catalogue().ugettext(text),
+        lambda one, many, number: _catalogue().ungettext(one, many, number),
+        newstyle=True,
+    )
     app.jinja_env.globals.update(languages=LANGUAGES, current_language=current_language)
 
 
@@ -41,6 +47,13 @@ def compile_catalogues(folder: Path = TRANSLATIONS) -> None:
         with tempfile.NamedTemporaryFile(dir=compiled.parent, suffix=".mo", delete=False) as temporary:
             write_mo(temporary, catalogue)
         Path(temporary.name).replace(compiled)
+
+
+def _catalogue() -> Any:
+    """Return this request's catalogue: to find it takes longer than to look up a text, and a page has a thousand."""
+    if "catalogue" not in g:
+        g.catalogue = get_translations()
+    return g.catalogue
 
 
 def _language() -> str:
