@@ -1,9 +1,13 @@
 """The day's budget of checks that cost money: shared by all processes, chosen by admins, shown with what is left."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tests.chat.conftest import in_parallel
-from tests.conftest import Person
+from tests.conftest import ROOT, Person
 from tests.routing.test_paid_probing import CENT, House, house
 from webapp.core import clock
 from webapp.core.database import db, writing
@@ -78,3 +82,22 @@ def test_what_a_check_costs_is_told_among_the_figures_of_its_model(house: House,
     record(call)
     assert house.usage
     assert "$0.34" in admin.get(f"/usage/models/{model}").text
+
+
+def test_several_processes_share_one_budget(house: House, data_dir: Path) -> None:
+    house.allow(455)
+    assert sum(tries_apart(str(data_dir))) == 45
+    assert house.budget == Budget(455, 450, 45)
+
+
+def tries_apart(*where: str) -> list[int]:
+    """Let three processes try at the same time; return how often each was lucky."""
+    command = [sys.executable, "-m", "tests.routing.reserve_apart", *where]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(3)]  # type: ignore[call-overload]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return [int(process.communicate(timeout=60)[0]) for process in processes]
