@@ -95,3 +95,23 @@ def test_an_alias_whose_targets_have_no_usable_key_says_which(furnished: House) 
     told = "No usable key for second/fine: each is switched off or has expired."
     assert answer.json["error"]["message"] == told
     assert furnished.far_end.calls == []
+
+
+@pytest.mark.parametrize("after_first", ["continue", "restart"])
+def test_a_program_gets_what_came_and_an_error_whatever_the_alias_says_of_answers_that_break_off(
+    furnished: House, after_first: str
+) -> None:
+    assert furnished.app
+    with furnished.app.app_context(), writing() as session:
+        user = find_user(session, "admin")
+        assert user
+        targets = tuple((find_named(session, user, f"far-end/{name}"), 1) for name in ("cut", "ok"))
+        add_alias(session, AliasInput("best", "ordered", targets, after_first, True))
+    headers = {"Authorization": f"Bearer {furnished.tokens['owner']}"}
+    body = {"model": "best", "messages": ASKED, "stream": True}
+    answer = furnished.app.test_client().post("/v1/chat/completions", json=body, headers=headers)
+    assert '"content"' in answer.text
+    assert answer.text.rstrip().endswith("}}")
+    assert "event: error" in answer.text
+    assert "[DONE]" not in answer.text
+    assert [call.json["model"] for call in furnished.far_end.calls] == ["cut"]
