@@ -54,6 +54,29 @@ def test_an_alias_is_made_put_in_order_used_in_a_chat_and_explained(page: Page, 
     assert_accessible(page)
 
 
+def test_why_this_route_explains_a_rule_that_sends_a_question_elsewhere(page: Page, house: House) -> None:
+    old = slug_of(house, house.add("ok", name="旧的", is_shared=True))
+    new = slug_of(house, house.add("ok", name="Trạm mới", is_shared=True))
+    house.visit(page, "/routes")
+    page.get_by_role("link", name="New rule").click()
+    page.get_by_label("Name", exact=True).fill("Cũ sang mới")
+    page.get_by_label("Provider optional").fill(f"{old[:1]}*")
+    page.get_by_label("Needs").select_option("Images")
+    page.get_by_label("Send it to", exact=True).fill(f"{new}/ok")
+    page.get_by_role("button", name="Save rule").click()
+    expect(page.get_by_role("row").filter(has_text="Cũ sang mới")).to_be_visible()
+
+    page.get_by_role("link", name="Why this route?").click()
+    page.get_by_label("Model or alias", exact=True).fill(f"{old}/ok")
+    page.get_by_role("button", name="Show the decision").click()
+    decision = page.get_by_role("region", name="Decision")
+    expect(decision).to_contain_text("No rule matches, and there is no choice")
+    page.get_by_role("checkbox", name="Images").check()
+    page.get_by_role("button", name="Show the decision").click()
+    expect(decision).to_contain_text(f"The rule “Cũ sang mới” matches and sends it to {new}/ok.")
+    assert_accessible(page)
+
+
 def test_rules_are_made_moved_and_deleted_with_the_way_back(page: Page, house: House) -> None:
     slug = slug_of(house, house.add("ok", name="Trạm", is_shared=True))
     for name in ("Cũ sang mới", "图片都给它"):

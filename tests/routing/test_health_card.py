@@ -66,6 +66,11 @@ def test_the_card_tells_figures_of_real_calls(app: Flask, admin: Person, provide
     assert "Not asked yet" in text
 
 
+def test_a_first_call_that_failed_is_no_reason_to_say_that_nobody_asked(admin: Person, provider_id: int) -> None:
+    health.note_failure(Call(provider_id, 1), failure("server_error"))
+    assert "Some calls fail" in card(admin, provider_id)
+
+
 def test_a_provider_that_nobody_asked_says_so(admin: Person, provider_id: int) -> None:
     text = card(admin, provider_id)
     assert "no calls in 24 hours" in text

@@ -82,7 +82,9 @@ def doing_by(provider_id: int, route: str) -> Doing:
         return Doing("partly", out=out)
     if own and condition and states[own] == "degraded":
         return Doing("unsteady" if _failed_lately(condition) else "slow", condition.since, condition.category)
-    return Doing("good" if own and states[own] == "good" else "unknown")
+    if own and states[own] == "good":
+        return Doing("good")
+    return Doing("unsteady" if "degraded" in (states[subject] for subject in best.values()) else "unknown")
 
 
 def provider_report(session: Session, provider: Provider) -> Report:
