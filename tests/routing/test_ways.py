@@ -11,8 +11,10 @@ from tests.conftest import Person, free_port
 from tests.far_end import FarEnd
 from tests.models.lists import join
 from tests.program import program
+from webapp.accounts.user import find_user
 from webapp.core.database import db, writing
 from webapp.models.model import Model
+from webapp.models.standing import UNTESTED, standings_of
 from webapp.providers.check import Check
 from webapp.providers.provider import Provider
 from webapp.routing.gateway import Gateway
@@ -56,6 +58,9 @@ def test_a_test_through_a_gateway_calls_it_and_is_kept_apart_from_that_of_the_pr
     assert "Testing Trạm xa through Office" in page
     assert "Not tested yet" in admin.get(f"/providers/{gone}").text
     with app.app_context():
+        admin_row = find_user(db.session, "admin")
+        assert admin_row
+        assert standings_of(admin_row)[gone].word == UNTESTED
         write_waiting()
         assert set(db.session.scalars(select(UsageEvent.route).filter_by(source="check"))) == {office}
         assert db.session.scalars(select(Model).filter_by(provider_id=gone)).all() == []

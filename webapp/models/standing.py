@@ -71,7 +71,7 @@ def _newest_checks(session: Session, provider_ids: Sequence[int]) -> dict[int, s
     """What the newest test of each provider said that ended well or badly; the exchanges in its row stay unread."""
     newest = (
         select(func.max(Check.id))
-        .where(Check.provider_id.in_(provider_ids), Check.status.in_((GOOD, BAD)))
+        .where(Check.provider_id.in_(provider_ids), Check.status.in_((GOOD, BAD)), Check.is_usual)
         .group_by(Check.provider_id)
     )
     is_out = or_(*(Check.rungs[(place, "verdict")].as_string() == BAD for place in range(DOORSTEP)))
@@ -89,8 +89,8 @@ def _failing_since(session: Session, provider_ids: Sequence[int]) -> dict[int, d
     last_good = select(func.max(good.id)).where(good.provider_id == Check.provider_id, good.status == GOOD)
     rows = session.execute(
         select(Check.provider_id, func.min(Check.created_at))
-        .where(Check.provider_id.in_(provider_ids), Check.status == BAD)
-        .where(Check.id > func.coalesce(last_good.scalar_subquery(), 0))
+        .where(Check.provider_id.in_(provider_ids), Check.status == BAD, Check.is_usual)
+        .where(Check.id > func.coalesce(last_good.where(good.is_usual).scalar_subquery(), 0))
         .group_by(Check.provider_id)
     )
     return {provider_id or 0: since for provider_id, since in rows}
