@@ -42,6 +42,9 @@ from webapp.providers.keys_api import keys_api
 from webapp.providers.provider import Provider
 from webapp.providers.routes import providers
 from webapp.routing.alias_routes import routes
+from webapp.routing.comparison import Comparison
+from webapp.routing.comparison_api import comparisons_api
+from webapp.routing.comparison_routes import comparisons
 from webapp.routing.gateway import routes as known_routes
 from webapp.routing.gateway_api import gateways_api
 from webapp.routing.gateway_routes import gateway_pages
@@ -86,6 +89,7 @@ PAGES = (
     routes,
     rules,
     gateway_pages,
+    comparisons,
 )
 
 
@@ -111,6 +115,7 @@ def install_features(app: Flask) -> None:
         presets_api,
         routes_api,
         gateways_api,
+        comparisons_api,
         health_api,
         openapi,
     ):
@@ -132,7 +137,7 @@ def _join() -> None:
     discovery.note_list = note_list
     provider_list.is_down = _is_down
     standings.word_of = _word_of
-    connection_checks.counted_too = (CapabilityCheck,)
+    connection_checks.counted_too = (CapabilityCheck, Comparison)
     capability_checks.record_asked = record_asked
     preview.needs_of = conversation_needs
     preview.first_token_of = median_first_token_ms

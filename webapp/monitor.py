@@ -23,6 +23,8 @@ from webapp.providers.credential import Credential
 from webapp.providers.provider import UNDO_TIME, Provider
 from webapp.providers.turns import turns
 from webapp.routing.alias import settle_aliases
+from webapp.routing.comparison import LONGEST as LONGEST_COMPARISON
+from webapp.routing.comparison import end_abandoned_comparisons, prune_comparisons
 from webapp.routing.gateway import prune_gateways
 from webapp.routing.gateway_check import DueGateways
 from webapp.routing.history import prune_health
@@ -88,6 +90,8 @@ def sweep(session: Session) -> None:
     session.execute(delete(Check).where(Check.created_at < now - CHECKS_KEPT))
     end_abandoned_checks(session, now - LONGEST)
     prune_checks(session)
+    end_abandoned_comparisons(session, now - LONGEST_COMPARISON)
+    prune_comparisons(session)
     prune_usage(session)
     prune_drifts(session)
     prune_health(session)
@@ -106,3 +110,4 @@ def end_runs_of_the_dead(session: Session) -> None:
         session.execute(update(Check).where(Check.status.in_(LIVE)).values(status=STOPPED))
         session.execute(update(Provider).values(refresh_started_at=None))
         end_abandoned_checks(session, clock.now())
+        end_abandoned_comparisons(session, clock.now())

@@ -25,6 +25,7 @@ def upgrade() -> None:
     _create_gateways()
     _create_aliases_and_rules()
     _create_health()
+    _create_comparisons()
 
 
 def _widen(table: str, name: str, kind: sa.types.TypeEngine[object], default: str | None = None) -> None:
@@ -149,3 +150,23 @@ def _create_health() -> None:
         sa.Column("calls", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("day", name="pk_probe_days"),
     )
+
+
+def _create_comparisons() -> None:
+    op.create_table(
+        "comparisons",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("model_pk", sa.Integer(), nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("prompt", sa.Text(), nullable=False),
+        sa.Column("parameters", sa.JSON(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("sides", sa.JSON(), nullable=False),
+        sa.Column("created_at", UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["model_pk"], ["models.id"], name="fk_comparisons_model_pk", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_comparisons_user_id", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name="pk_comparisons"),
+    )
+    for column in ("user_id", "model_pk", "created_at"):
+        op.create_index(f"ix_comparisons_{column}", "comparisons", [column])

@@ -220,3 +220,13 @@ def test_litellm_calls_a_provider_by_its_own_word_or_by_its_protocol() -> None:
         for vendor, dialect in (("zai", "openai"), ("custom", "openai"), ("gemini", "openai"), ("zai", "anthropic"))
     ]
     assert words == ["zai", "openai", "openai", "anthropic"]
+
+
+def test_a_comparison_needs_a_gateway_and_its_form_is_filled_from_the_address(
+    app: Flask, admin: Person, far_end: FarEnd
+) -> None:
+    assert "No gateway is switched on" in admin.get("/gateways/comparisons").text
+    admin.post("/gateways", CONFIRMED | {"base_url": far_end.root})
+    text = admin.get("/gateways/comparisons?model=far-end/ok&route=office").text
+    assert 'value="far-end/ok"' in text
+    assert '<option value="office" selected>Office</option>' in text

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import select, update
@@ -23,7 +22,7 @@ from webapp.routing.dispatch import Trail
 from webapp.routing.failover import policy_of
 from webapp.routing.terms import Alias, Question, Rule
 from webapp.routing.world import rules, subject_of
-from webapp.upstream import AnswerStream, stream
+from webapp.upstream import AnswerStream, begin, stream
 from webapp.upstream.brake import Brake
 from webapp.upstream.failures import UpstreamError
 from webapp.upstream.messages import ChatMessage, ChatRequest, Piece, Reply, Usage
@@ -140,11 +139,7 @@ def _keep(run_id: int, told: Told) -> None:
 
 def _begin(wanted: _Wanted, so_far: str, brake: Brake, asked: Asked, target: Target, _is_last: bool) -> _Begun:
     answer = stream(target, wanted.request(asked, so_far), brake)
-    pieces = iter(answer)
-    first = next(pieces, None)
-    if first is None and answer.reply.error:
-        raise answer.reply.error
-    return _Begun(asked, answer, chain([first] if first else [], pieces))
+    return _Begun(asked, answer, begin(answer))
 
 
 def _who_goes_on(told: Told, brake: Brake) -> Alias | None:

@@ -30,6 +30,15 @@ class Background:
             raise BusyError(f"All {self.places} places for background work are taken.")
         threading.Thread(target=self._run, args=(job, arguments), name=job.__name__, daemon=True).start()
 
+    def carried(self, job: Callable[..., None]) -> Callable[..., None]:
+        """Return the job with the app context around it, for a thread that somebody waits for."""
+
+        def run(*arguments: Any) -> None:
+            with self._app.app_context():
+                job(*arguments)
+
+        return run
+
     def close(self, seconds: float) -> None:
         """Tell the jobs that the process ends and wait for them, `seconds` at most in all."""
         self.is_closing.set()

@@ -8,10 +8,9 @@ from wtforms import BooleanField, SelectField, StringField, TextAreaField, Valid
 from wtforms.validators import DataRequired, Length
 
 from webapp.accounts.user import User
-from webapp.core.database import db
-from webapp.core.errors import ConflictError, NotFoundError
+from webapp.models.forms import find_typed
 from webapp.models.model import Model
-from webapp.models.names import find_named, qualified
+from webapp.models.names import qualified
 from webapp.models.preset import Preset, PresetInput
 from webapp.web.forms import Form, no_control_characters, strip
 
@@ -52,7 +51,7 @@ class PresetForm(Form):
         if self.preset and field.data and field.data == self.preset.model_name:
             self.chosen = self.preset.model
         elif field.data:
-            self.chosen = self._found(field.data)
+            self.chosen = find_typed(self.user, field.data)
         if self.chosen and self.is_shared.data and self.user.is_admin and not self.chosen.provider.is_shared:
             raise ValidationError(gettext("Only you can use this provider; choose a model that everybody may use."))
 
@@ -73,12 +72,3 @@ class PresetForm(Form):
             is_shared=self.is_shared.data,
             route=self.route.data or "",
         )
-
-    def _found(self, name: str) -> Model:
-        try:
-            return find_named(db.session, self.user, name)
-        except NotFoundError:
-            text = gettext("There is no such model. Choose one, or write it as provider/model.")
-        except ConflictError:
-            text = gettext("Several providers have this model. Write it as provider/model.")
-        raise ValidationError(text)

@@ -19,9 +19,8 @@ from wtforms import Form as Part
 from wtforms.validators import DataRequired, Length
 
 from webapp.core.database import db
-from webapp.core.errors import ConflictError, NotFoundError
+from webapp.models.forms import find_typed
 from webapp.models.model import Model, id_hash
-from webapp.models.names import find_named
 from webapp.providers.provider import ALIAS, Provider
 from webapp.routing.alias import MOST_TARGETS, MOST_WEIGHT, AliasInput, AliasRecord
 from webapp.web.forms import Form, no_control_characters, strip
@@ -112,13 +111,7 @@ class AliasForm(Form):
 
 def find_shared(name: str) -> Model:
     """Return the model of a name that everybody may use. Raises ValidationError."""
-    try:
-        found = find_named(db.session, g.user, name)
-    except NotFoundError:
-        raise ValidationError(gettext("There is no such model. Choose one, or write it as provider/model.")) from None
-    except ConflictError:
-        text = gettext("Several providers have this model. Write it as provider/model.")
-        raise ValidationError(text) from None
+    found = find_typed(g.user, name)
     if not found.provider.is_shared:
         raise ValidationError(gettext("Only you can use this provider; choose a model that everybody may use."))
     return found

@@ -3,6 +3,6 @@
 from webapp.upstream.calls import complete, list_models
 from webapp.upstream.probe import probe
 from webapp.upstream.rung import Rung
-from webapp.upstream.streaming import AnswerStream, stream
+from webapp.upstream.streaming import AnswerStream, begin, stream
 
-__all__ = ["AnswerStream", "Rung", "complete", "list_models", "probe", "stream"]
+__all__ = ["AnswerStream", "Rung", "begin", "complete", "list_models", "probe", "stream"]

@@ -51,7 +51,7 @@ class Translated:
     def __init__(self, target: Target, request: ChatRequest, brake: Brake, is_stream: bool) -> None:
         self._target, self._brake = target, brake
         self._cap = target.limits.stream_bytes if is_stream else target.limits.body_bytes
-        self._tail = b""
+        self.wrote = self._tail = b""  # the request's body as LiteLLM worded it; what came last
         self._trouble: UpstreamError | Fault | Stopped | None = None
         self._sent: Sent | None = None
         with _under_way_as(self):
@@ -93,7 +93,8 @@ class Translated:
         """Send what LiteLLM wrote, once, by our own door."""
         if self._sent or self._trouble:
             raise httpx.ConnectError("Nothing is sent twice.", request=request)
-        call = Call(request.method, str(request.url), headers=dict(request.headers), body=request.read())
+        self.wrote = request.read()
+        call = Call(request.method, str(request.url), headers=dict(request.headers), body=self.wrote)
         try:
             sent = opened(self._target, call, self._brake, self._target.limits.total_seconds, self._cap, "chat")
         except (UpstreamError, Stopped) as error:

@@ -3,7 +3,8 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Protocol
+from itertools import chain
+from typing import Any, Protocol
 
 from webapp.upstream.answer import Answer, Overdue
 from webapp.upstream.brake import Brake, Fault, Stopped
@@ -15,6 +16,7 @@ from webapp.upstream.incoming import Incoming
 from webapp.upstream.messages import ChatRequest, Piece, Reply
 from webapp.upstream.redact import forms, remove
 from webapp.upstream.repair import mended
+from webapp.upstream.shapes import as_dict, loads
 from webapp.upstream.target import Target
 from webapp.upstream.transport import Sent, pool
 
@@ -55,6 +57,9 @@ class AnswerStream(Protocol):
     def exchange(self) -> Exchange:
         """Return request and answer as text without secrets."""
 
+    def fields(self) -> dict[str, Any]:
+        """Return what the body of the request held, or holds when it is sent now; nothing when that is not known."""
+
 
 def stream(target: Target, request: ChatRequest, brake: Brake | None = None) -> AnswerStream:
     """Return the answer as a stream that has not begun. With a `brake` somebody else may end it, too."""
@@ -64,10 +69,19 @@ def stream(target: Target, request: ChatRequest, brake: Brake | None = None) -> 
     return (_TranslatedStream if target.litellm else _WireStream)(target, request, brake)
 
 
+def begin(answer: AnswerStream) -> Iterator[Piece]:
+    """Wait until an answer begins; return all its pieces. Raises UpstreamError when nothing came before that."""
+    pieces = iter(answer)
+    first = next(pieces, None)
+    if first is None and answer.reply.error:
+        raise answer.reply.error
+    return chain([first] if first else [], pieces)
+
+
 class _WireStream:
     def __init__(self, target: Target, request: ChatRequest, brake: Brake) -> None:
         self.first_piece_ms: float | None = None
-        self._target, self._request, self._brake = target, request, brake
+        self._target, self._request, self._brake = target, DIALECTS[target.dialect].worded(request), brake
         self._decoder: AnswerDecoder = DIALECTS[target.dialect].decoder(target)
         self._sent: Sent | None = None
         self._started = 0.0
@@ -90,8 +104,8 @@ class _WireStream:
             return
         self._started = time.perf_counter()
         try:
-            dialect = DIALECTS[self._target.dialect]
-            self._sent, repaired = mended(dialect.worded(self._request), self._target, dialect.ADDED, self._send)
+            added = DIALECTS[self._target.dialect].ADDED
+            self._sent, repaired = mended(self._request, self._target, added, self._send)
         except Stopped:
             self._decoder.stop()
             return
@@ -127,7 +141,11 @@ class _WireStream:
         finally:
             self._finish(self._sent)
 
+    def fields(self) -> dict[str, Any]:
+        return as_dict(loads(DIALECTS[self._target.dialect].chat_call(self._target, self._request, True).body or b""))
+
     def _send(self, request: ChatRequest) -> Sent:
+        self._request = request
         limits = self._target.limits
         call = DIALECTS[self._target.dialect].chat_call(self._target, request, True)
         return opened(self._target, call, self._brake, limits.total_seconds, limits.stream_bytes, "chat")
@@ -188,6 +206,9 @@ class _TranslatedStream(_WireStream):
         self._translated = Translated(self._target, request, self._brake, is_stream=True)
         return self._translated.sent
 
+    def fields(self) -> dict[str, Any]:
+        return as_dict(loads(self._translated.wrote)) if self._sent else {}
+
     def _read(self, answer: Answer) -> bytes:
         return self._translated.read()
 
@@ -224,3 +245,6 @@ class _DemoStream:
 
     def exchange(self) -> Exchange:
         return Exchange()
+
+    def fields(self) -> dict[str, Any]:
+        return {}
