@@ -10,6 +10,7 @@ from tests.chat.conftest import Chat
 from tests.far_end import FarEnd
 from webapp.accounts.user import User
 from webapp.chat.conversation import Conversation
+from webapp.chat.run import STOPPED
 from webapp.core import clock
 from webapp.core.database import db, writing
 from webapp.models.model import Model, id_hash
@@ -193,3 +194,18 @@ def test_a_busy_provider_is_asked_again_as_long_as_ones_account_allows(app: Flas
         session.query(User).update({"chat_wait_seconds": 0})
     chat.answer("Two", "soon")
     assert len(far_end.calls) == 4
+
+
+def test_the_pause_that_a_busy_provider_asked_for_is_told_and_may_be_stopped(
+    app: Flask, chat: Chat, far_end: FarEnd
+) -> None:
+    with app.app_context(), writing() as session:
+        session.query(User).update({"chat_wait_seconds": 10})
+    told = "Far End is busy and asks for a pause: it is asked again after 7"
+    asked = chat.ask(model="503")
+    with chat.watch(asked) as events:
+        assert any(told in event for event in events), "the answer is over"
+        assert told in chat.person.get(asked.page).text
+        chat.person.post(f"{asked.at}/stop")
+        list(events)
+    assert (chat.run(asked).status, len(far_end.calls)) == (STOPPED, 1)

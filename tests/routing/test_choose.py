@@ -113,7 +113,7 @@ def test_a_route_that_is_insisted_on_is_the_only_one() -> None:
     assert order(choose(Question(both, route="office"), (), Now(), 1)) == ["zai office"]
     decision = choose(Question(GROQ, route="office"), (), Now(), 1)
     assert decision.options == ()
-    assert words(decision) == ["no_such_route"]
+    assert words(decision) == ["insisted", "no_such_route"]
 
 
 def test_keys_are_drawn_by_weight_and_those_that_rest_come_last() -> None:

@@ -28,6 +28,7 @@ def shown(person: Person, address: str) -> str:
 
 
 WORLDS = {
+    "insisted": (Question(GROQ, route="direct"), [], {}),
     "rule_target": (Question(GROQ), [Rule("Tame", to=OPENAI)], {}),
     "rule_route": (Question(GROQ), [Rule("Office", route="direct")], {}),
     "ordered": (Question(Alias("best", ((GROQ, 1),))), [], {}),

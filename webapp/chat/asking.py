@@ -1,6 +1,7 @@
 """Asks on behalf of a run; when an answer breaks off in the middle, goes on as the alias that was asked says."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
@@ -20,7 +21,8 @@ from webapp.providers.turns import CHAT_SECONDS
 from webapp.routing.asking import Asked, Asker, ask_in_turn
 from webapp.routing.dispatch import Trail
 from webapp.routing.failover import policy_of
-from webapp.routing.terms import Alias, Question, Rule
+from webapp.routing.reach import line_of
+from webapp.routing.terms import Alias, Option, Question, Rule
 from webapp.routing.world import rules, subject_of
 from webapp.upstream import AnswerStream, begin, stream
 from webapp.upstream.brake import Brake
@@ -110,6 +112,7 @@ def _ask(
         brake,
         partial(_begin, wanted, told.reply.text, brake),
         trail=told.trail,
+        pausing=partial(_paused, live),
         told=lambda name: partial(live.stand_in_line, name),
     )
     if seam and seam.error and told.asked:
@@ -129,6 +132,15 @@ def _ask(
         told.trail.attempts[-1].outcome = reply.error.category
         _keep(wanted.run_id, told)
     told.take(reply, begun.asked)
+
+
+@contextmanager
+def _paused(live: LiveAnswer, option: Option, seconds: float) -> Iterator[None]:
+    """Tell that a busy provider is waited for."""
+    name = line_of(option.place.model_pk).provider.name
+    live.stand_in_line(name, 0, seconds)
+    yield
+    live.stand_in_line(name, 0)
 
 
 def _keep(run_id: int, told: Told) -> None:

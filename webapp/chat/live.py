@@ -32,6 +32,7 @@ class InLine:
 
     provider: str
     place: int
+    seconds: float = 0.0  # until a provider that was busy is asked again
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,12 @@ class LiveAnswer:
             if not is_known or self._due_in() <= 0:
                 self._changed.notify_all()
 
-    def stand_in_line(self, provider: str, place: int) -> None:
-        """Tell the followers where the answer stands; 0 when the wait is over, and the clock begins."""
+    def stand_in_line(self, provider: str, place: int, seconds: float = 0.0) -> None:
+        """Tell the followers where the answer stands; 0 when the wait is over, and the clock of its turn begins."""
         with self._changed:
-            self.line = InLine(provider, place)
-            self.began_at = clock.monotonic()
+            if not (seconds or (self.line and self.line.seconds)):
+                self.began_at = clock.monotonic()
+            self.line = InLine(provider, place, seconds)
             self._version += 1
             self._changed.notify_all()
 

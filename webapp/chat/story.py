@@ -56,7 +56,7 @@ def answer_turn(run: Run, previous: Run | None, labels: Labels) -> Turn:
     """Return the turn of one answer; a running one is drawn by its stream."""
     live = live_answer(run.id) if run.is_running else None
     parts = () if live or not run.message.text else _parts(run, labels)
-    line = live.line if live and live.line and live.line.place else None
+    line = live.line if live and live.line and (live.line.place or live.line.seconds) else None
     return Turn(run.message, run, parts, previous, line)
 
 

@@ -192,7 +192,7 @@ def _asked(seat: Seat, question: Question, brake: Brake, perform: Perform[T], ki
     if key := g.get("conversation"):
         question = replace(question, last=conversations.last(key))
 
-    def pausing(option: Option) -> AbstractContextManager[None]:
+    def pausing(option: Option, _seconds: float) -> AbstractContextManager[None]:
         return waiting(places, of=option.place.provider)
 
     answer = ask_in_turn(question, seat.rules, asker, brake, perform, trail=g.trail, begun=begun, pausing=pausing)

@@ -12,7 +12,7 @@ from webapp.providers.limits import rate_of
 from webapp.providers.line import OWN_LIMIT, Told, Turn
 from webapp.providers.turns import FREE, turns
 from webapp.routing.choose import choose
-from webapp.routing.dispatch import Trail, call_of, dispatch
+from webapp.routing.dispatch import Pausing, Trail, call_of, dispatch
 from webapp.routing.dispatch import Turn as Try
 from webapp.routing.health import health
 from webapp.routing.keybook import keybook, used_key
@@ -137,7 +137,7 @@ def ask_in_turn(
     *,
     trail: Trail,
     begun: Callable[[Asked], AbstractContextManager[object]] = lambda asked: nullcontext(),
-    pausing: Callable[[Option], AbstractContextManager[object]] = lambda option: nullcontext(),
+    pausing: Pausing = lambda option, seconds: nullcontext(),
     told: Callable[[str], Told] | None = None,
 ) -> Answer:
     """Return what `perform(asked, target, is_last)` returns for the first option that answers.
@@ -160,7 +160,7 @@ def ask_decided(
     *,
     trail: Trail,
     begun: Callable[[Asked], AbstractContextManager[object]] = lambda asked: nullcontext(),
-    pausing: Callable[[Option], AbstractContextManager[object]] = lambda option: nullcontext(),
+    pausing: Pausing = lambda option, seconds: nullcontext(),
     told: Callable[[str], Told] | None = None,
 ) -> Answer:
     """Do the same where it is decided already who is asked."""

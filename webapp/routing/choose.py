@@ -31,6 +31,8 @@ from webapp.routing.terms import (
 def choose(question: Question, rules: Iterable[Rule], now: Conditions, dice: int) -> Decision:
     """Return every way to get the answer, the best first. What is out stays in the list, at its end."""
     steps: list[Step] = []
+    if question.route:
+        steps.append(Step("insisted", {"route": question.route}))
     question = _ruled(question, rules, steps)
     lot = random.Random(dice)  # noqa: S311 - spreads load, hides nothing
     subject = question.subject

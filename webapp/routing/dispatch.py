@@ -19,6 +19,7 @@ REFUSED_TO_BEGIN: Final = frozenset({429, 503, 529})
 SAID: Final = 200  # characters of a failure's own words that are kept
 
 Answer = TypeVar("Answer")
+Pausing = Callable[[Option, float], AbstractContextManager[object]]  # whom a wait is for, and its seconds
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ def dispatch(
     trail: Trail,
     brake: Brake,
     patience_seconds: float = 0.0,
-    pausing: Callable[[Option], AbstractContextManager[object]] = lambda option: nullcontext(),
+    pausing: Pausing = lambda option, seconds: nullcontext(),
 ) -> Answer:
     """Return what the first working attempt returns; who answered is the trail's last.
 
@@ -83,8 +84,10 @@ def dispatch(
         option = _next(queue, health)
         waited_ms = 0.0
         if refused and waits.get(option):
-            with pausing(option):
-                waited_ms = _wait(refused, brake)
+            seconds = refused.retry_after_seconds or 0.0
+            with pausing(option, seconds):
+                brake.wait(seconds)
+            waited_ms = seconds * 1000
         began = clock.monotonic()
         tried = _begun(option, waited_ms)
         trail.attempts.append(tried)
@@ -147,13 +150,6 @@ def _may_wait(error: UpstreamError, patience_seconds: float) -> bool:
     seconds = error.retry_after_seconds
     has_not_begun = error.status in REFUSED_TO_BEGIN or error.code == OWN_LIMIT
     return has_not_begun and policy_of(error).waits and seconds is not None and seconds <= patience_seconds
-
-
-def _wait(refused: UpstreamError, brake: Brake) -> float:
-    """Wait as long as was asked for; Stop ends it at once."""
-    began = clock.monotonic()
-    brake.wait(refused.retry_after_seconds or 0.0)
-    return (clock.monotonic() - began) * 1000
 
 
 def _begun(option: Option, waited_ms: float) -> Attempt:
