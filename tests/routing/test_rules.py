@@ -13,6 +13,7 @@ from webapp.core import clock
 from webapp.core.database import writing
 from webapp.monitor import sweep
 from webapp.routing.choose import choose
+from webapp.routing.gateway import Gateway
 from webapp.routing.health import Health
 from webapp.routing.rule import RuleRecord
 from webapp.routing.terms import Place, Question, Rule
@@ -187,3 +188,14 @@ def test_programs_manage_rules_with_the_same_checks(manager: Program, member: Pr
     assert member.delete("/api/rules/1").status_code == 403
     assert manager.delete("/api/rules/1").status_code == 204
     assert member.get("/api/rules/1").status_code == 404
+
+
+def test_a_rule_whose_gateway_is_off_or_gone_is_flagged(app: Flask, admin: Person) -> None:
+    with app.app_context(), writing() as session:
+        session.add(Gateway(slug="office", name="Office", base_url="https://office.example/v1"))
+    admin.post("/routes/rules", form(to="", route="office"))
+    assert "Gateway is off" not in admin.get("/routes").text
+    admin.post("/gateways/1/switch")
+    assert "Gateway is off" in admin.get("/routes").text
+    admin.post("/gateways/1/delete")
+    assert "Gateway is off" in admin.get("/routes").text

@@ -9,6 +9,7 @@ from webapp.core.database import db
 from webapp.routing.gateway import gateways
 from webapp.routing.rule import RuleRecord, add_rule, change_rule, find_rule, move_rule, restore_rule, rule_records
 from webapp.routing.rule_forms import RuleForm
+from webapp.routing.terms import AUTOMATIC, DIRECT
 from webapp.web.guard import admin_only
 from webapp.web.render import fragment, go_to, page, wants_fragment
 
@@ -83,8 +84,10 @@ def create_restoration(rule_id: int) -> Response:
 
 def drawn_rules() -> dict[str, Any]:
     """Return what the table of rules shows."""
-    names = {row.slug: row.name for row in gateways(db.session)}
-    return {"rules": rule_records(db.session), "gateway_names": names}
+    rows = gateways(db.session)
+    ways = {DIRECT, AUTOMATIC, *(row.slug for row in rows if row.is_enabled)}
+    names = {row.slug: row.name for row in rows}
+    return {"rules": rule_records(db.session), "gateway_names": names, "open_ways": ways}
 
 
 def _save(rule: RuleRecord | None) -> Response:
