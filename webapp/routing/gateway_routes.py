@@ -171,8 +171,8 @@ def _route_values(providers: list[Provider]) -> dict[str, Any]:
     return {"routes": named, "off": off, "speeds": known_speeds, "ways": current_routes(db.session, providers)}
 
 
-@gateway_pages.app_template_global("gateway_name")
-def _gateway_name(slug: str) -> str:
+@gateway_pages.app_template_global("gateway_called")
+def _gateway_called(slug: str) -> str:
     """Return what people call a gateway; also of one that is gone, as long as somebody remembers."""
     if "gateway_names" not in g:
         g.gateway_names = {row.slug: row.name for row in db.session.execute(select(Gateway.slug, Gateway.name))}
