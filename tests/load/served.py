@@ -52,7 +52,7 @@ def serving(folder: Path, *before: str, python: str = sys.executable, database_u
         "JACKFIELD_PORT": str(port),
         "JACKFIELD_DATABASE_URL": database_url,
     }
-    outside = {name: value for name, value in os.environ.items() if not name.startswith("JACKFIELD_")}
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("JACKFIELD_", "PYTHON"))}
     process = subprocess.Popen(
         [*before, python, "-m", "webapp", "serve"],
         cwd=ROOT,

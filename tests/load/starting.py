@@ -12,15 +12,17 @@ from tests.real.environments import gateway_python
 
 
 def measure_starts(folder: Path, count: int, app_core: list[str]) -> dict[str, Figures]:
-    """Start so many times in each environment; the first start makes the database. Print it."""
-    first, *later = (_start(folder / "plain", app_core, sys.executable) for _ in range(count))
-    results = {"first": first, "later": _middle(later)}
+    """Start so many times in each environment, the first start makes the database; print it."""
+    pythons = {"plain": sys.executable}
     try:
-        python = str(gateway_python())
-        _, *later = (_start(folder / "extra", app_core, python) for _ in range(count))
-        results["later, with the gateway extra unused"] = _middle(later)
+        pythons["with the gateway extra, unused"] = str(gateway_python())
     except pytest.skip.Exception as reason:
         print(f"\nstart with the gateway extra: {reason}")
+    rows: dict[str, list[Figures]] = {name: [] for name in pythons}
+    for _ in range(count):  # in turn: what else the machine does meets them alike
+        for name, python in pythons.items():
+            rows[name].append(_start(folder / name, app_core, python))
+    results = {"first": rows["plain"][0]} | {f"later, {name}": _middle(found[1:]) for name, found in rows.items()}
     for name, row in results.items():
         print(f"\nstart, {name}  {written(row)}", flush=True)
     return results
