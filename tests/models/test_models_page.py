@@ -116,6 +116,20 @@ def test_a_switch_acts_on_one_model_with_and_without_htmx(admin: Person, app: Fl
     assert hidden(app, shelf) == {"mute"}
 
 
+def test_the_page_of_a_provider_shows_prices_and_what_is_offered(admin: Person, shelf: int, row: Read) -> None:
+    page = admin.get(f"/providers/{shelf}/models").text
+    lines = {name: page[page.index(f'/models/{row(name).id}"') :].partition("</tr>")[0] for name in ("seer", "mute")}
+    assert "$3.00" in lines["seer"]
+    assert 'aria-checked="true"' in lines["seer"]
+    assert "Make default" in lines["seer"]
+    assert 'aria-checked="false"' in lines["mute"]
+    assert "Make default" not in lines["mute"]  # what is hidden cannot be asked
+    back = re.search(r'name="where" value="([^"]+)"', page)
+    assert back  # without a script the switch leads to the same models on the page of all
+    answer = admin.post(f"/models/{row('mute').id}/offer", {"offer": "1", "where": back[1]})
+    assert answer.headers["Location"] == f"/models?provider={shelf}"
+
+
 def test_a_model_by_hand_is_marked_and_survives_a_refresh(
     app: Flask, admin: Person, far_end: FarEnd, add_provider: Add, row: Read
 ) -> None:
