@@ -7,11 +7,14 @@ from typing import Any
 import openai
 import orjson
 import pytest
+from sqlalchemy import select
 
 from tests.apart import apart
 from tests.openai_api.conftest import House
 from tests.openai_api.test_requests import expect_refused, post
+from webapp.core.database import writing
 from webapp.openai_api.embeddings import written_embeddings
+from webapp.providers.provider import Provider
 
 VECTOR = [0.25, -0.5]
 PACKED = b64encode(struct.pack("<2f", *VECTOR)).decode()
@@ -82,3 +85,11 @@ def test_what_is_no_vector_stays_as_it_is(vector: Any) -> None:
         assert orjson.dumps(answer)
         assert answer["data"][0]["embedding"] == vector
         assert answer["extra"] == 1
+
+
+def test_vectors_go_direct_where_chats_go_by_the_gateway_in_this_process_and_say_so(furnished: House) -> None:
+    assert furnished.app
+    with furnished.app.app_context(), writing() as session:
+        session.scalars(select(Provider).where(Provider.slug == "far-end")).one().route = "embedded"
+    answer = post(furnished, {"model": "far-end/embed-small", "input": "a"}, path="/v1/embeddings")
+    assert (answer.status_code, answer.headers["x-jackfield-route"]) == (200, "direct")

@@ -181,3 +181,12 @@ def test_two_hundred_rules_are_looked_through_and_none_is_missed() -> None:
     rules = [Rule(f"r{n}", provider=f"p{n}-*", model=f"m{n}*", capability="vision", to=ZAI) for n in range(199)]
     rules.append(Rule("last", model="groq-model", to=OPENAI))
     assert order(choose(Question(GROQ, needs=frozenset({"vision"})), rules, Now(), 1)) == ["openai direct"]
+
+
+def test_what_is_no_chat_goes_direct_where_the_gateway_in_this_process_is_set() -> None:
+    place = replace(GROQ, route="embedded", routes=("direct", "embedded", "office"))
+    assert order(choose(Question(place), (), Now(), 1)) == ["groq embedded"]
+    assert order(choose(Question(place, is_chat=False), (), Now(), 1)) == ["groq direct"]
+    assert order(choose(Question(place, route="office", is_chat=False), (), Now(), 1)) == ["groq office"]
+    place = replace(place, route="automatic")
+    assert order(choose(Question(place, is_chat=False), (), Now(), 1)) == ["groq direct", "groq office"]

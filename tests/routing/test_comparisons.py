@@ -147,3 +147,27 @@ def test_a_gateway_may_know_the_model_by_another_name(app: Flask, add_model: Add
     assert told["through"]["model"] == "far-end/503"
     assert (told["through"]["status"], told["direct"]["status"]) == ("good", "failed")
     assert told["direct"]["problem"]["category"] == "overloaded"
+
+
+def test_figures_are_told_by_route_on_the_gateways_card_and_the_providers(
+    app: Flask, owner: Person, add_model: AddModel, far_end: FarEnd
+) -> None:
+    with app.app_context():
+        write_waiting()  # what other tests left
+    add_model()
+    for _ in range(3):
+        compare(app)
+    far_end.key = "sk-another"
+    compare(app)
+    with app.app_context():
+        write_waiting()
+        provider_id = db.session.scalars(select(Model.provider_id).where(Model.model_id == "ok")).one()
+    card = owner.get("/gateways").text
+    card = card[card.index('id="gateway-card-1"') :]
+    assert "4 calls, 100 % well" in card
+    assert "of 3 comparisons" in card
+    own = owner.get(f"/providers/{provider_id}/route", headers={"HX-Request": "true"}).text
+    direct, office = own[own.index(">Direct</h3>") :].split(">Office</h3>")
+    assert "4 calls, 75 % well" in direct
+    assert "4 calls, 100 % well" in office
+    assert "p95" in direct

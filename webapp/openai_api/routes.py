@@ -114,8 +114,9 @@ def create_embeddings() -> Response:
         wanted = applied_to_fields(fields, asked.reached.line.layers) | {"model": asked.reached.model_id}
         return asked, embed(target, wanted, brake)
 
+    question = Question(seat.subject, route=wanted_route(), is_chat=False)
     with _watched(Client(request.environ)) as brake:
-        asked, answer = _asked(seat, Question(seat.subject, route=wanted_route()), brake, perform, "embedding")
+        asked, answer = _asked(seat, question, brake, perform, "embedding")
     asked.end(OK, Reply(usage=read_usage(as_dict(answer.get("usage")))))
     return _json(written_embeddings(answer, seat.name, fields.get("encoding_format")))
 

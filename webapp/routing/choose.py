@@ -38,7 +38,7 @@ def choose(question: Question, rules: Iterable[Rule], now: Conditions, dice: int
     subject = question.subject
     alias, ordered = (None, [subject]) if isinstance(subject, Place) else (subject, _ordered(subject, now, lot, steps))
     places = _fitting(ordered, question, steps)
-    options = [option for place in places for option in _ways(place, question.route, now, lot, steps)]
+    options = [option for place in places for option in _ways(_able(place, question), question, now, lot, steps)]
     options.sort(key=lambda option: option.state in OUT)  # stable
     if any(option.state in OUT for option in options):
         out = sorted({option.place.name for option in options if option.state in OUT})
@@ -110,8 +110,8 @@ def _lacks(place: Place, question: Question) -> list[str]:
     return lacking
 
 
-def _ways(place: Place, wanted: str, now: Conditions, lot: random.Random, steps: list[Step]) -> list[Option]:
-    routes = _routes(place, wanted, now, steps)
+def _ways(place: Place, question: Question, now: Conditions, lot: random.Random, steps: list[Step]) -> list[Option]:
+    routes = _routes(place, question, now, steps)
     keys = [key for key, _ in _drawn([(key, key.weight) for key in place.keys], lot)]
     keys.sort(key=lambda key: key.id is not None and now.key_state(key.id) in OUT)
     options = []
@@ -125,9 +125,18 @@ def _ways(place: Place, wanted: str, now: Conditions, lot: random.Random, steps:
     return options
 
 
-def _routes(place: Place, wanted: str, now: Conditions, steps: list[Step]) -> list[str]:
+def _able(place: Place, question: Question) -> Place:
+    """Take away the route that cannot carry this question."""
+    if question.is_chat:
+        return place
+    return replace(place, routes=tuple(route for route in place.routes if route != EMBEDDED))
+
+
+def _routes(place: Place, question: Question, now: Conditions, steps: list[Step]) -> list[str]:
     """Automatic begins direct and leaves it only while that is out and a gateway is not."""
-    setting = wanted or place.route
+    setting = question.route or place.route
+    if setting == EMBEDDED and not question.is_chat:
+        setting = DIRECT
     if setting == AUTOMATIC:
         routes = sorted(place.routes, key=lambda route: now.state(place.provider_id, place.model_pk, route) in OUT)
         steps.append(Step("automatic", {"name": place.name, "route": routes[0]}))

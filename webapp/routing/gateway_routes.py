@@ -12,6 +12,7 @@ from webapp.core.database import db, release
 from webapp.core.runtime import runtime
 from webapp.providers.provider import Provider, find_own_provider, find_provider, visible_providers
 from webapp.routing.current import current_routes
+from webapp.routing.figures import added_delays, figures_of
 from webapp.routing.gateway import (
     Gateway,
     add_gateway,
@@ -26,7 +27,6 @@ from webapp.routing.gateway import (
 from webapp.routing.gateway import delete_gateway as mark_deleted
 from webapp.routing.gateway_check import check_gateway
 from webapp.routing.gateway_forms import GatewayForm
-from webapp.routing.speeds import speeds
 from webapp.routing.terms import AUTOMATIC, DIRECT, EMBEDDED
 from webapp.web.guard import admin_only
 from webapp.web.places import waiting
@@ -43,7 +43,8 @@ def list_gateways() -> Response:
     providers = db.session.scalars(visible_providers(g.user).where(Provider.dialect != "demo")).all()
     providers = sorted(providers, key=lambda row: (row.route == DIRECT, row.needs_key, row.name.casefold()))
     values = _route_values(providers)
-    return page("routing/gateways.html", rows=rows, providers=providers, deleted=_deleted(), **_sdk(), **values)
+    values |= {"delays": added_delays(db.session), "deleted": _deleted(), **_sdk()}
+    return page("routing/gateways.html", rows=rows, providers=providers, **values)
 
 
 @gateway_pages.get("/gateways/new")
@@ -167,8 +168,8 @@ def _route_values(providers: list[Provider]) -> dict[str, Any]:
     off = {row.slug for row in gateways(db.session) if not row.is_enabled}
     words = {DIRECT: gettext("Direct"), AUTOMATIC: gettext("Automatic"), EMBEDDED: gettext("Embedded")}
     named = {slug: words.get(slug, name) for slug, name in routes(db.session).items()}
-    known_speeds = speeds(db.session, [row.id for row in providers])
-    return {"routes": named, "off": off, "speeds": known_speeds, "ways": current_routes(db.session, providers)}
+    figures = figures_of(db.session, [row.id for row in providers])
+    return {"routes": named, "off": off, "figures": figures, "ways": current_routes(db.session, providers)}
 
 
 @gateway_pages.app_template_global("gateway_called")

@@ -96,6 +96,7 @@ class Question:
     route: str = ""
     last: tuple[int, str] | None = None  # model_pk and route of the answer before, in the same conversation
     input_tokens: int = 0
+    is_chat: bool = True  # the gateway in this process words nothing else: other calls of it go direct
 
 
 class Conditions(Protocol):
