@@ -5,6 +5,7 @@ from flask import Flask
 from webapp.accounts.routes import accounts
 from webapp.accounts.session import load_user
 from webapp.accounts.token_routes import tokens
+from webapp.chat.first_model_routes import first_model
 from webapp.chat.needs import conversation_needs
 from webapp.chat.routes import chat
 from webapp.chat.run_routes import runs
@@ -105,7 +106,7 @@ def install_features(app: Flask) -> None:
     forbid_listener(parts.settings.host, parts.settings.port)
     app.jinja_env.globals["advise"] = advise
     install_guard(app, load_user)
-    for blueprint in (liveness, *PAGES, presets, usage, chat, uses, chat_settings, runs, v1):
+    for blueprint in (liveness, *PAGES, presets, usage, chat, uses, chat_settings, first_model, runs, v1):
         app.register_blueprint(blueprint)
     for blueprint in (
         api,

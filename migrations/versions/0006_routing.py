@@ -13,6 +13,7 @@ def upgrade() -> None:
     _widen("providers", "route", sa.Text(), "direct")
     _widen("providers", "care", sa.JSON(), "{}")
     _widen("users", "chat_wait_seconds", sa.Integer(), "5")
+    op.add_column("users", sa.Column("first_model", sa.Text(), nullable=True))
     _widen("users", "program_wait_seconds", sa.Integer(), "0")
     _widen("presets", "route", sa.Text(), "")
     _widen("checks", "route", sa.Text(), "direct")

@@ -5,7 +5,17 @@ from sqlalchemy.orm import Session
 from webapp.accounts.user import User
 from webapp.chat.conversation import Conversation
 from webapp.models.model import Model, visible_models
+from webapp.models.names import find_kept
+from webapp.models.preset import unusable
 from webapp.providers.provider import Provider
+
+
+def first_model(session: Session, user: User) -> Model | None:
+    """Return the one of this user's settings, else the one used last, else the first that can answer."""
+    wanted = find_kept(session, user, user.first_model or "")
+    if wanted and not unusable(wanted, user):
+        return wanted
+    return last_model(session, user) or starting_model(session, user)
 
 
 def last_model(session: Session, user: User) -> Model | None:

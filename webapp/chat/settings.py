@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
 from webapp.chat.conversation import Conversation, preset_of
-from webapp.chat.model_choice import last_model, starting_model
+from webapp.chat.model_choice import first_model
 from webapp.chat.run import Run
 from webapp.models.model import Model
 from webapp.models.preset import Preset, unusable
@@ -41,7 +41,7 @@ def settings_of(session: Session, user: User, conversation: Conversation) -> Cha
     preset, model = preset_of(conversation), conversation.model
     name = model.name if model else _last_name(session, conversation)
     if model is None and name is None:  # nothing was asked yet
-        model = last_model(session, user) or starting_model(session, user)
+        model = first_model(session, user)
         return ChatSettings(preset, conversation.parameters, model)
     return _checked(session, user, preset, conversation.parameters, model, name or "")
 
@@ -49,11 +49,11 @@ def settings_of(session: Session, user: User, conversation: Conversation) -> Cha
 def settings_of_new(
     session: Session, user: User, preset: Preset | None, parameters: dict[str, Any], model: Model | None
 ) -> ChatSettings:
-    """Return what a new chat goes by: the model that is asked for, else the preset's, else the one used last."""
+    """Return what a new chat goes by: the model that is asked for, else the preset's, else the one to begin with."""
     if model is None and preset and preset.model_name:
         name = preset.model.name if preset.model else preset.model_name
         return _checked(session, user, preset, parameters, preset.model, name)
-    return ChatSettings(preset, parameters, model or last_model(session, user) or starting_model(session, user))
+    return ChatSettings(preset, parameters, model or first_model(session, user))
 
 
 def _checked(

@@ -1,11 +1,12 @@
 """The name that always means one model, `<provider slug>/<model id>`, for fields in which people write one."""
 
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
 from webapp.core.errors import ConflictError, NotFoundError
 from webapp.models.model import Model, id_hash, visible_models
-from webapp.providers.provider import ALIAS
+from webapp.providers.provider import ALIAS, Provider, open_to
 
 
 def qualified(model: Model) -> str:
@@ -29,6 +30,15 @@ def named(session: Session, user: User, name: str) -> list[Model]:
     rows = session.scalars(visible_models(user).where(Model.id_hash.in_([id_hash(name), id_hash(rest)]))).all()
     whole = [row for row in rows if row.provider.slug == slug and row.model_id == rest]
     return whole or [row for row in rows if row.model_id == name]
+
+
+def find_kept(session: Session, user: User, name: str) -> Model | None:
+    """Return the model of a whole name that was kept, also if it is listed no more; None when it is nowhere."""
+    slug, _, model_id = name.partition("/")
+    is_alias = (Provider.dialect == ALIAS) & (Model.id_hash == id_hash(name))
+    is_model = (Provider.slug == slug) & (Model.id_hash == id_hash(model_id))
+    mine = open_to(user).with_only_columns(Provider.id)
+    return session.scalar(select(Model).join(Model.provider).where(Provider.id.in_(mine), or_(is_alias, is_model)))
 
 
 def meant(rows: list[Model]) -> list[Model]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from webapp.accounts.user import User
 from webapp.models.catalogue import base_name
 from webapp.models.model import Model, id_hash, visible_models
+from webapp.models.names import find_kept
 from webapp.models.preset import Preset, unusable, visible_presets
 from webapp.providers.provider import Provider, visible_providers
 
@@ -74,13 +75,15 @@ def replacements_of_default(session: Session, provider: Provider) -> list[Model]
     return successors(session, provider.id, provider.default_model)
 
 
-def flagged(session: Session, user: User) -> tuple[list[Provider], list[Preset]]:
-    """Return what still points to a model that is gone: providers by their default, and presets."""
+def flagged(session: Session, user: User) -> tuple[list[Provider], list[Preset], str | None]:
+    """Return what still points to a model that is gone: providers by their default, presets, the start of new chats."""
+    first = user.first_model
     providers = session.scalars(visible_providers(user).where(Provider.is_enabled).order_by(Provider.name))
     presets = session.scalars(visible_presets(user).where(Preset.model_name.is_not(None)).order_by(Preset.name))
     return (
         [row for row in providers if replacements_of_default(session, row) is not None],
         [row for row in presets if unusable(row.model, user) in GONE],
+        first if first and unusable(find_kept(session, user, first), user) in GONE else None,
     )
 
 

@@ -69,9 +69,9 @@ def create_refreshes() -> Response:
 def list_drifts() -> Response:
     """What the refreshes of all providers changed."""
     drifts = all_drifts(db.session, g.user)
-    providers, presets = flagged(db.session, g.user)
+    providers, presets, first = flagged(db.session, g.user)
     links = named_models(db.session, drifts)
-    return page("models/drift.html", drifts=drifts, links=links, providers=providers, presets=presets)
+    return page("models/drift.html", drifts=drifts, links=links, providers=providers, presets=presets, first=first)
 
 
 @provider_models.post("/providers/<int:provider_id>/models")
