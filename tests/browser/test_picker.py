@@ -1,5 +1,7 @@
 """Choosing a model: by keyboard alone, among thousands, in the middle of a conversation."""
 
+import re
+
 from playwright.sync_api import Page, Request, expect
 
 from tests.browser.accessibility import assert_accessible
@@ -137,3 +139,19 @@ def test_a_method_editor_keeps_its_keys(page: Page, house: House) -> None:
     search.dispatch_event("keydown", {"key": "ArrowDown", "isComposing": True, "bubbles": True})
     expect(page.get_by_role("dialog")).to_be_visible()
     expect(page.locator("#picker .at")).to_contain_text("ok")
+
+
+def test_new_chats_begin_with_the_model_that_is_chosen_in_the_settings(page: Page, house: House) -> None:
+    house.add("ok", "other-a", "other-b")
+    house.visit(page, "/settings")
+    card = page.get_by_role("region", name="New chats begin with")
+    card.get_by_role("button", name="Choose").click()
+    page.get_by_role("combobox", name="Search models").fill("other-b")
+    expect(page.locator("#picker [role=option]")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(card.get_by_label("Model", exact=True)).to_have_value(re.compile("/other-b$"))
+    assert_accessible(page)
+    card.get_by_role("button", name="Save").click()
+    expect(card.get_by_role("status")).to_have_text("Saved.")
+    house.visit(page, "/")
+    expect(page.get_by_role("button", name="Model: other-b")).to_be_visible()
