@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 
 from tests.conftest import Person
+from tests.program import program
 from tests.real.litellm_proxy import litellm_proxy
 from webapp.accounts.api_token import create_token
 from webapp.accounts.user import find_user
@@ -41,5 +42,11 @@ def test_programs_are_answered_through_a_litellm_proxy_whole_and_streamed(
             assert answer.headers["x-jackfield-route"] == "office"
             said = re.findall(r'"content":\s?"([^"]*)"', answer.text)
             assert "".join(said) == TEXT
+        both = {"model": "far-end/alpha", "gateway": "office", "prompt": "Hi"}
+        told = program(app, "admin").post("/api/comparisons", both).json
+        assert (told["direct"]["status"], told["through"]["status"]) == ("failed", "good")
+        assert told["through"]["text"] == TEXT
+        assert told["through"]["output_tokens"] > 0
+        assert told["direct"]["problem"]["category"] == "network_refused"
         admin.post("/gateways/1", wanted | {"api_key": "sk-wrong-0123456789"})
         assert admin.get("/api/gateways/1").json["problem"]["category"] == "auth_invalid"
