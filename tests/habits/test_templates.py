@@ -1,6 +1,7 @@
 """Templates escape everything, run nothing inline, work without script and swap whole elements."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from jinja2 import nodes
 
 from tests.habits.markup import Element, elements, fragment_roots, icon_names, jinja_tree
-from tests.habits.tree import name_of, templates
+from tests.habits.tree import ROOT, name_of, templates
 
 EACH = pytest.mark.parametrize("path", templates(), ids=name_of)
 EACH_FRAGMENT = pytest.mark.parametrize(
@@ -81,3 +82,15 @@ def _method(form: Element) -> str:
 
 def _is_token(element: Element) -> bool:
     return element.attributes.get("name") == "csrf_token"
+
+
+def test_no_two_doors_give_templates_a_function_of_the_same_name() -> None:
+    """Flask lets the later one win without a word."""
+    said = re.compile(r"app_(template_\w+)\((?:\"(\w+)\")?\)\ndef (\w+)")
+    given = [
+        (kind, name or function)
+        for path in (ROOT / "webapp").rglob("*.py")
+        for kind, name, function in said.findall(path.read_text(encoding="utf-8"))
+    ]
+    assert len(given) > 10
+    assert [name for name, times in Counter(given).items() if times > 1] == []
