@@ -19,6 +19,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from tests.connections import forbid_second_connection
 from tests.far_end import FarEnd
 from webapp import create_app
 from webapp.accounts.user import Role, User, create_user
@@ -99,6 +100,7 @@ def make_app() -> Iterator[Callable[[Settings], Flask]]:
     def make(settings: Settings) -> Flask:
         app = create_app(settings)
         app.config["TESTING"] = True
+        forbid_second_connection(app)
         made.append(app)
         return app
 
@@ -227,8 +229,7 @@ def serving() -> Iterator[Callable[..., Server]]:
         yield start
     finally:
         for server in running:
-            if server.process.poll() is None:
-                server.stop()
+            server.stop()
             assert server.process.stdout
             server.process.stdout.close()
 
@@ -241,10 +242,8 @@ def free_port() -> int:
 
 def _read(process: subprocess.Popen[str], output: list[str], ready: threading.Event) -> None:
     assert process.stdout
-    try:
+    with contextlib.suppress(ValueError):  # the test ended and closed the pipe
         for line in process.stdout:
             output.append(line)
             if "Jackfield is at" in line:
                 ready.set()
-    except ValueError:
-        pass  # the test ended and closed the pipe

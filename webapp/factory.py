@@ -24,6 +24,8 @@ from webapp.web.i18n import install_languages
 from webapp.web.requests import install_request_log
 from webapp.web.security import install_security
 
+KEPT, MOST = 8, 32  # connections to the database: that stay open, that are open at once
+
 
 class App(Flask):
     """Flask, without the look at every function whether it is a coroutine: none is."""
@@ -81,16 +83,14 @@ def _open_database(app: Flask) -> None:
 
 
 def _engine_options(settings: Settings) -> dict[str, object]:
-    """Enough connections for short transactions of many threads; none is held while waiting for a provider.
+    """Enough connections for short transactions of many threads: a request has one at most, nobody waits with one.
 
     An error quotes no parameters: they are what people wrote, and errors are logged.
     """
-    is_remote = not settings.sqlalchemy_url.startswith("sqlite")
     return {
-        "pool_size": 8,
-        # A page may need a second one while it holds its first; of SQLite any number may be open for a moment.
-        "max_overflow": 24 if is_remote else -1,
+        "pool_size": KEPT,
+        "max_overflow": MOST - KEPT,
         "pool_timeout": 30,
-        "pool_pre_ping": is_remote,
+        "pool_pre_ping": not settings.sqlalchemy_url.startswith("sqlite"),
         "hide_parameters": True,
     }

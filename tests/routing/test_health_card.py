@@ -152,7 +152,7 @@ def test_the_picker_shows_health_and_lets_everything_be_chosen(app: Flask, provi
             user = find_user(session, "owner")
             assert user
             memory.forget()
-            found = standings_of(user)[provider_id]
+            found = standings_of(session, user)[provider_id]
             return found.word, found.is_usable
 
     assert word() == ("untested", True)

@@ -10,7 +10,7 @@ from webapp.accounts.session import SignInSession, end_sessions, sessions_of, si
 from webapp.accounts.setup import create_first_admin, is_setup_token
 from webapp.accounts.throttle import forget_tries, note_try, seconds_to_wait
 from webapp.accounts.user import find_user, has_admin, password_matches
-from webapp.core.database import db, writing
+from webapp.core.database import db, release, writing
 from webapp.core.errors import NotFoundError
 from webapp.web.guard import public
 from webapp.web.i18n import LANGUAGES, current_language
@@ -70,6 +70,7 @@ def create_session() -> Response:
     if not form.validate():
         return page("accounts/login.html", 422, form=form)
     email, address = form.email.data, request.remote_addr or ""
+    release()
     with writing() as own:  # counted before it is looked at, so that many at once are not taken for one
         wait = seconds_to_wait(own, email, address)
         left = 0 if wait else note_try(own, email, address)

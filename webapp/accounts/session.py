@@ -5,13 +5,13 @@ from datetime import datetime, timedelta
 
 from flask import g, request
 from flask import session as cookie
-from sqlalchemy import ForeignKey, Text, delete, select
+from sqlalchemy import ForeignKey, Text, delete, select, update
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from webapp.accounts.api_token import SCOPES, valid_token
 from webapp.accounts.user import User
 from webapp.core import clock
-from webapp.core.database import Record, UtcTime, db, reading, writing
+from webapp.core.database import Record, UtcTime, db, reading
 from webapp.core.ids import random_text
 
 IDLE_LIMIT = timedelta(days=14)
@@ -75,17 +75,13 @@ def load_user() -> User | None:
     token = cookie.get("token")
     if not token:
         return None
-    found = db.session.scalar(
-        select(SignInSession)
-        .options(joinedload(SignInSession.user))
-        .where(SignInSession.token_hash == _hash(str(token)))
-    )
-    if found is None or found.is_expired or found.user.is_disabled:
-        return None
-    if clock.now() - found.seen_at > SEEN_EVERY:
-        _touch(found.id)
+    found = _find(str(token))
+    if found and clock.now() - found.seen_at > SEEN_EVERY:
+        db.session.execute(update(SignInSession).where(SignInSession.id == found.id).values(seen_at=clock.now()))
+        db.session.commit()
+        found = _find(str(token))  # it may have ended this very moment
     g.session = found
-    return found.user
+    return found.user if found else None
 
 
 def is_live(session_id: int) -> bool:
@@ -121,11 +117,11 @@ def _bearer() -> str | None:
     return text.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key")
 
 
-def _touch(session_id: int) -> None:
-    with writing() as session:
-        row = session.get(SignInSession, session_id)
-        if row:
-            row.seen_at = clock.now()
+def _find(token: str) -> SignInSession | None:
+    found = db.session.scalar(
+        select(SignInSession).options(joinedload(SignInSession.user)).where(SignInSession.token_hash == _hash(token))
+    )
+    return None if found is None or found.is_expired or found.user.is_disabled else found
 
 
 def _hash(token: str) -> str:

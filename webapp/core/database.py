@@ -79,9 +79,9 @@ def writing() -> Iterator[Session]:
 
 
 @contextmanager
-def reading() -> Iterator[Session]:
-    """A short read of its own; what it loads stays usable."""
-    with Session(db.engine, expire_on_commit=False) as session:
+def reading(beside: Session | None = None) -> Iterator[Session]:
+    """A short read of its own; what it loads stays usable. It uses the connection of a session that has one already."""
+    with Session(beside.connection() if beside else db.engine, expire_on_commit=False) as session:
         yield session
 
 

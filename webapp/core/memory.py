@@ -24,13 +24,16 @@ class Memory:
         self._lock = threading.Lock()
         self._commits = 0
 
-    def get(self, key: Hashable, read: Callable[[], Value]) -> Value:
+    def get(self, key: Hashable, read: Callable[[], Value], *, waits: bool = True) -> Value:
         """Return the value for this key, read anew when needed, by one caller while the others wait for it.
 
-        It is shared: nobody may change it.
+        It is shared: nobody may change it. Who holds a connection does not wait, for the one who reads may need one:
+        pages read for themselves, with the connection that they have.
         """
         found = self._values.get(key)
         if found is None or found[0] <= clock.monotonic():
+            if not waits:
+                return self._read(key, read)
             with self._lock:
                 reader = self._readers.setdefault(key, threading.Lock())
             with reader:

@@ -135,12 +135,12 @@ def kept_models(session: Session, user: User, filters: Filters, known: Mapping[i
 
 def count_offered(session: Session, user: User) -> int:
     """Return among how many models this user may choose."""
-    standings = standings_of(user)
+    standings = standings_of(session, user)
     return session.scalar(select(func.count()).select_from(Model).where(_found("", user, Filters(), standings))) or 0
 
 
 def _standings(session: Session, user: User, filters: Filters) -> Mapping[int, Standing]:
-    found = standings_of(user)
+    found = standings_of(session, user)
     if filters.provider_id:
         found = {key: row for key, row in found.items() if key == filters.provider_id}
     if HEALTHY in filters.must:

@@ -36,7 +36,7 @@ def show_picker() -> Response:
 @picker.app_template_global()
 def count_models() -> int:
     """Return among how many models this user may choose; remembered for a second."""
-    return memory.get(("offered", g.user.id), lambda: count_offered(db.session, g.user))
+    return memory.get(("offered", g.user.id), lambda: count_offered(db.session, g.user), waits=False)
 
 
 @picker.get("/models/picker/preview")

@@ -59,7 +59,7 @@ def preview_model(session: Session, user: User, model_pk: int, conversation_id: 
     """Return what is known of a model that this user may see; raise NotFoundError otherwise."""
     model = find_known_model(session, user, model_pk)
     session.refresh(model, ["facts"])
-    standings = standings_of(user)
+    standings = standings_of(session, user)
     mark = session.get(Mark, (user.id, model.id))
     needs = needs_of(session, user, conversation_id) if needs_of and conversation_id else []
     return Preview(

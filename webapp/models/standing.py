@@ -42,13 +42,13 @@ class Standing:
         return self.word in (READY, UNTESTED)
 
 
-def standings_of(user: User) -> Mapping[int, Standing]:
+def standings_of(session: Session, user: User) -> Mapping[int, Standing]:
     """Return how the switched-on providers stand whose models this user may choose, by id; remembered for a second."""
-    return memory.get(("standings", user.id), lambda: _read_standings(user))
+    return memory.get(("standings", user.id), lambda: _read_standings(session, user), waits=False)
 
 
-def _read_standings(user: User) -> Mapping[int, Standing]:
-    with reading() as session:
+def _read_standings(beside: Session, user: User) -> Mapping[int, Standing]:
+    with reading(beside) as session:
         providers = session.scalars(open_to(user).where(Provider.is_enabled)).all()
         newest = _newest_checks(session, [row.id for row in providers])
         since = _failing_since(session, [provider_id for provider_id, word in newest.items() if word == DOWN])

@@ -110,7 +110,7 @@ def stop_batch(session: Session, user: User, batch: str) -> None:
     session.commit()
     for line in find_batch(session, user, batch).lines:
         if line.status == RUNNING:
-            stop_check(line.id)
+            stop_check(session, line.id)
 
 
 def end_abandoned(session: Session, before: datetime) -> None:

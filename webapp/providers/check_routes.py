@@ -92,8 +92,8 @@ def delete_running_check(check_id: int) -> Response:
     check = find_check(db.session, g.user, check_id)
     if check.user_id != g.user.id and not g.user.is_admin:
         raise ForbiddenError
-    stop(check.id)
-    return Response(status=204) if wants_fragment() else go_to(url_for("checks.show_check", check_id=check.id))
+    stop(db.session, check_id)
+    return Response(status=204) if wants_fragment() else go_to(url_for("checks.show_check", check_id=check_id))
 
 
 @checks.post("/providers/<int:provider_id>/private-address")

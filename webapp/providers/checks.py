@@ -115,11 +115,11 @@ def run_check(check_id: int, target: Target, model: str | None) -> None:
         _write(check_id, list(rungs.values()), status)
 
 
-def stop_check(check_id: int) -> None:
+def stop_check(session: Session, check_id: int) -> None:
     """Ask a check to end; what it found so far stays. One that waits for its turn never begins."""
-    with writing() as session:
-        waits = (Check.id == check_id, Check.status == WAITING)
-        session.execute(update(Check).where(*waits).values(status=STOPPED, finished_at=clock.now()))
+    waits = (Check.id == check_id, Check.status == WAITING)
+    session.execute(update(Check).where(*waits).values(status=STOPPED, finished_at=clock.now()))
+    session.commit()
     with _stops_lock:
         stop = _stops.get(check_id)
     if stop:

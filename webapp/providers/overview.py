@@ -57,7 +57,7 @@ def overview(session: Session, user: User, tab: str, query: str) -> Overview:
 
 def tab_counts(session: Session, user: User) -> dict[str, int]:
     """How many providers each tab has; one query, remembered for a second. Every page shows how many need attention."""
-    return memory.get(("tabs of providers", user.id), lambda: _count_tabs(session, user))
+    return memory.get(("tabs of providers", user.id), lambda: _count_tabs(session, user), waits=False)
 
 
 def _count_tabs(session: Session, user: User) -> dict[str, int]:

@@ -31,7 +31,7 @@ from webapp.routing.health import health
 from webapp.routing.rule import RuleRecord
 from webapp.routing.rule_routes import drawn_rules
 from webapp.routing.terms import AUTOMATIC, OUT, Place, Question, State
-from webapp.routing.world import rules, subject_of, subjects_of
+from webapp.routing.world import read_rules, subject_of, subjects_of
 from webapp.upstream.messages import CAPABILITIES
 from webapp.web.guard import admin_only
 from webapp.web.render import fragment, go_to, page, wants_fragment
@@ -160,7 +160,7 @@ def _explained(name: str, needs: frozenset[str], route: str) -> tuple[Explained 
     except ConflictError:
         return None, gettext("Several providers have this model. Write it as provider/model.")
     question = Question(subject_of(db.session, model), needs, route=route)
-    return explain(db.session, question, rules(), health), ""
+    return explain(db.session, question, read_rules(db.session), health), ""
 
 
 def _save(record: AliasRecord | None) -> Response:

@@ -34,11 +34,16 @@ class Spark:
 
 def sparks(session: Session) -> Mapping[int, Spark]:
     """Return the line of every provider that was asked often enough today; one query, remembered for some seconds."""
+    now, boot_id = clock.monotonic(), runtime().boot_id
     with _sparks_lock:
         whose, until, found = _sparks.get("all", ("", 0.0, {}))
-        if whose != runtime().boot_id or until <= clock.monotonic():
-            found = _read_sparks(session)
-            _sparks["all"] = (runtime().boot_id, clock.monotonic() + SPARKS_KEPT_SECONDS, found)
+        if whose == boot_id:
+            if until > now:
+                return found
+            _sparks["all"] = (boot_id, now + SPARKS_KEPT_SECONDS, found)  # the others have the old ones meanwhile
+    found = _read_sparks(session)  # without the lock: nobody waits for one who may need a connection
+    with _sparks_lock:
+        _sparks["all"] = (boot_id, now + SPARKS_KEPT_SECONDS, found)
     return found
 
 

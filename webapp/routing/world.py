@@ -44,29 +44,12 @@ def subjects_of(session: Session, models: Iterable[Model]) -> dict[int, Alias | 
 
 
 def rules() -> tuple[Rule, ...]:
-    """Return the rules that are switched on, in their order, ready to be matched.
-
-    Not to be called by who holds a connection: many may wait here for the one that reads.
-    """
+    """Remember what `read_rules` returns. Who holds a connection calls that: many may wait here for one that reads."""
     return memory.get("rules", _rules)
 
 
-def has_sdk() -> bool:
-    """Tell, without importing it, whether the embedded gateway's package is there."""
-    return find_spec("litellm") is not None
-
-
-def can_embed(provider: Provider) -> bool:
-    """Tell whether the gateway in this process can reach a provider."""
-    return provider.dialect in EMBEDDED_DIALECTS and has_sdk()
-
-
-def _rules() -> tuple[Rule, ...]:
-    with reading() as session:
-        return _read_rules(session)
-
-
-def _read_rules(session: Session) -> tuple[Rule, ...]:
+def read_rules(session: Session) -> tuple[Rule, ...]:
+    """Return the rules that are switched on, in their order, ready to be matched."""
     rows = session.scalars(
         select(RuleRecord)
         .options(joinedload(RuleRecord.to).joinedload(Model.provider))
@@ -87,6 +70,21 @@ def _read_rules(session: Session) -> tuple[Rule, ...]:
         )
         for row in rows
     )
+
+
+def has_sdk() -> bool:
+    """Tell, without importing it, whether the embedded gateway's package is there."""
+    return find_spec("litellm") is not None
+
+
+def can_embed(provider: Provider) -> bool:
+    """Tell whether the gateway in this process can reach a provider."""
+    return provider.dialect in EMBEDDED_DIALECTS and has_sdk()
+
+
+def _rules() -> tuple[Rule, ...]:
+    with reading() as session:
+        return read_rules(session)
 
 
 def _answering(session: Session, pks: set[int]) -> dict[int, Model]:
