@@ -37,7 +37,8 @@ def told(usage: dict[str, object]) -> Callable[..., None]:
     return play
 
 
-def test_a_whole_answer_leaves_its_figures(chat: Chat, ledger: Ledger) -> None:
+def test_a_whole_answer_leaves_its_figures(chat: Chat, far_end: FarEnd, ledger: Ledger) -> None:
+    far_end.pace = 0.02
     asked = chat.answer()
     row, run = ledger.row(), chat.run(asked)
     assert (row.outcome, row.source, row.kind, row.route, row.attempts) == ("ok", "chat", "chat", "direct", 1)
@@ -45,10 +46,9 @@ def test_a_whole_answer_leaves_its_figures(chat: Chat, ledger: Ledger) -> None:
     assert (row.provider_slug, row.provider_name, row.model_id) == ("far-end", "Far End", "ok")
     assert (row.input_tokens, row.output_tokens) == (9, OUTPUT) == (run.input_tokens, run.output_tokens)
     assert (row.cached_tokens, row.reasoning_tokens, row.cost_nano_usd) == (None, None, None)
-    assert row.latency_ms
     # The reader waits a little longer: until the provider is asked, too.
-    assert row.latency_ms <= run.duration_ms
-    assert row.first_token_ms <= run.first_token_ms
+    assert 0 < row.first_token_ms <= run.first_token_ms
+    assert row.first_token_ms + (OUTPUT - 1) * far_end.pace * 900 < row.latency_ms <= run.duration_ms
     assert run.started_at <= row.at
 
 

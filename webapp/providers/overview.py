@@ -42,6 +42,8 @@ def overview(session: Session, user: User, tab: str, query: str) -> Overview:
         for provider, verdict in found
         if needs_attention(provider.is_enabled, provider.has_key_trouble or _is_down(provider), verdict)
     }
+    counts = _counts([provider.is_enabled for provider, _ in found], len(bad))
+    memory.get(_key(user), lambda: counts, waits=False)  # the rail of this page need not count anew
     words = searchable(query).split()
     shown = [
         provider
@@ -57,7 +59,7 @@ def overview(session: Session, user: User, tab: str, query: str) -> Overview:
 
 def tab_counts(session: Session, user: User) -> dict[str, int]:
     """How many providers each tab has; one query, remembered for a second. Every page shows how many need attention."""
-    return memory.get(("tabs of providers", user.id), lambda: _count_tabs(session, user), waits=False)
+    return memory.get(_key(user), lambda: _count_tabs(session, user), waits=False)
 
 
 def _count_tabs(session: Session, user: User) -> dict[str, int]:
@@ -73,7 +75,15 @@ def _count_tabs(session: Session, user: User) -> dict[str, int]:
     attention = sum(
         needs_attention(own[0].is_enabled, _has_key_trouble(own) or _is_down(own[0]), own[0].status) for own in found
     )
-    return {"all": len(found), "attention": attention, "disabled": sum(not own[0].is_enabled for own in found)}
+    return _counts([own[0].is_enabled for own in found], attention)
+
+
+def _key(user: User) -> tuple[str, int]:
+    return "tabs of providers", user.id
+
+
+def _counts(are_enabled: list[bool], attention: int) -> dict[str, int]:
+    return {"all": len(are_enabled), "attention": attention, "disabled": are_enabled.count(False)}
 
 
 def needs_attention(is_enabled: bool, has_trouble: bool, verdict: str | None) -> bool:
