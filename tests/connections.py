@@ -1,8 +1,6 @@
 """Watches that no request holds two connections to the database: pages that wait for their second would block all."""
 
-import threading
-
-from flask import Flask, has_request_context
+from flask import Flask, Request, has_request_context, request
 from sqlalchemy import event
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -10,16 +8,17 @@ from webapp.core.database import db
 
 
 def forbid_second_connection(app: Flask) -> None:
-    """Let a request fail that asks for a connection while its thread has one."""
-    holders: dict[int, int] = {}
+    """Let a request fail that asks for a connection while it has one."""
+    holders: dict[ConnectionPoolEntry, Request] = {}
 
     def take(_connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
-        thread = threading.get_ident()
-        assert not has_request_context() or thread not in holders.values(), "a second connection"
-        holders[id(record)] = thread
+        if has_request_context():
+            asks: Request = request._get_current_object()  # type: ignore[attr-defined]
+            assert all(holder is not asks for holder in list(holders.values())), "a second connection"
+            holders[record] = asks
 
     def give_back(_connection: object, record: ConnectionPoolEntry) -> None:
-        holders.pop(id(record), None)
+        holders.pop(record, None)
 
     with app.app_context():
         event.listen(db.engine, "checkout", take)

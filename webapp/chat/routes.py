@@ -56,7 +56,7 @@ def create_conversation() -> Response:
         db.session, conversation, model, form.text.data, form.send_key.data, _chosen_model(form.then.data)
     )
     if is_new:
-        start_writing(run, labels())
+        start_writing(db.session, run, labels())
     return go_to(url_for("chat.show_conversation", conversation_id=run.conversation_id))
 
 
@@ -79,7 +79,7 @@ def create_message(conversation_id: str) -> Response:
         )
         return _composer_again(form, model, find_conversation(db.session, g.user, conversation_id), 409)
     if is_new:
-        start_writing(run, labels())
+        start_writing(db.session, run, labels())
     return _told(run, with_question=True)
 
 
@@ -215,7 +215,7 @@ def _begin_again(run: Run, model: Model, *, is_once: bool = False, go_on: bool =
         again = answer_again(db.session, conversation, model, run, then, go_on=go_on)
     except ConflictError:
         raise ConflictError(gettext("Another answer is being written. Wait for it or stop it.")) from None
-    start_writing(again, labels())
+    start_writing(db.session, again, labels())
     return _told(again, with_question=False)
 
 

@@ -26,14 +26,16 @@ STORE_AGAIN_SECONDS = (0.5, 2.0, 8.0)
 log = logging.getLogger(__name__)
 
 
-def start_writing(run: Run, labels: Labels) -> None:
+def start_writing(session: Session, run: Run, labels: Labels) -> None:
     """Begin to write a new run's answer in the background."""
-    open_live(run.id, labels)
+    run_id = run.id
+    open_live(run_id, labels)
     try:
-        runtime().background.start(write, run.id)
+        runtime().background.start(write, run_id)
     except BusyError:
-        _store(run.id, Reply(), FAILED, failure=own_failure("overloaded", "All places on this server are taken."))
-        close_live(run.id)
+        session.commit()  # what writes takes a connection of its own
+        _store(run_id, Reply(), FAILED, failure=own_failure("overloaded", "All places on this server are taken."))
+        close_live(run_id)
 
 
 def write(run_id: int) -> None:
