@@ -1,26 +1,21 @@
 """The cast and the stage of all tests: an app on a fresh database, people with browsers, a far end, a real server."""
 
-import contextlib
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from werkzeug.test import TestResponse
 
 from tests.connections import forbid_second_connection
 from tests.far_end import FarEnd
+from tests.serving import Server, serving
 from webapp import create_app
 from webapp.accounts.user import Role, User, create_user
 from webapp.core.config import Settings
@@ -30,7 +25,6 @@ from webapp.providers.editing import ProviderInput, create_provider
 from webapp.providers.private_address import open_address
 from webapp.upstream.addresses import host_port
 
-ROOT = Path(__file__).parent.parent
 PASSWORD = "correct horse battery"
 CAST = {"owner": Role.MEMBER, "stranger": Role.MEMBER, "admin": Role.ADMIN}
 
@@ -62,22 +56,45 @@ class Person:
         self.get("/settings")
         return self
 
+    def at(self, client: FlaskClient) -> "Person":
+        """The same person with another client: of this app, or of one that works on a copy of its data folder."""
+        cookie = self.client.get_cookie("jackfield")
+        assert cookie
+        client.set_cookie("jackfield", cookie.value)
+        other = Person(client, self.user_id)
+        other.csrf = self.csrf
+        return other
+
     def _keep_token(self, response: TestResponse) -> None:
         found = re.search(r'name="csrf_token" value="([^"]+)"', response.get_data(as_text=True))
         self.csrf = found[1] if found else self.csrf
 
 
 @pytest.fixture(scope="session")
-def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder after the first start, with the cast in it; tests work on copies."""
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Person]]:
+    """A data folder after the first start, and the cast, signed in there; tests work on copies."""
     folder = tmp_path_factory.mktemp("first-start")
     app = create_app(Settings(data_dir=folder))
+    with app.app_context(), writing() as session:
+        ids = {
+            name: create_user(session, email=name, name=name.title(), password=PASSWORD, role=role).id
+            for name, role in CAST.items()
+        }
+    cast = {name: Person(app.test_client(), ids[name]).sign_in(name) for name in CAST}
     with app.app_context():
-        with writing() as session:
-            for name, role in CAST.items():
-                create_user(session, email=name, name=name.title(), password=PASSWORD, role=role)
         db.engine.dispose()
-    return folder
+    return folder, cast
+
+
+@pytest.fixture(scope="session")
+def first_start(beginning: tuple[Path, dict[str, Person]]) -> Path:
+    return beginning[0]
+
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Templates, so that not every app compiles them again."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("compiled")))
 
 
 @pytest.fixture
@@ -93,13 +110,13 @@ def settings(data_dir: Path) -> Settings:
 
 
 @pytest.fixture
-def make_app() -> Iterator[Callable[[Settings], Flask]]:
+def make_app(compiled: FileSystemBytecodeCache) -> Iterator[Callable[[Settings], Flask]]:
     """Makes apps whose jobs and connections end with the test."""
     made: list[Flask] = []
 
     def make(settings: Settings) -> Flask:
         app = create_app(settings)
-        app.config["TESTING"] = True
+        app.config["TESTING"], app.jinja_env.bytecode_cache = True, compiled
         forbid_second_connection(app)
         made.append(app)
         return app
@@ -117,11 +134,9 @@ def app(make_app: Callable[[Settings], Flask], settings: Settings) -> Flask:
 
 
 @pytest.fixture
-def people(app: Flask) -> dict[str, Person]:
+def people(app: Flask, beginning: tuple[Path, dict[str, Person]]) -> dict[str, Person]:
     """The cast, signed in."""
-    with app.app_context():
-        ids = {user.email: user.id for user in db.session.query(User)}
-    return {name: Person(app.test_client(), ids[name]).sign_in(name) for name in CAST}
+    return {name: person.at(app.test_client()) for name, person in beginning[1].items()}
 
 
 @pytest.fixture
@@ -175,75 +190,8 @@ def add_provider(app: Flask) -> Callable[..., int]:
     return add
 
 
-@dataclass
-class Server:
-    """A serving process. `output` grows while it runs."""
-
-    process: subprocess.Popen[str]
-    url: str
-    data_dir: Path
-    output: list[str]
-
-    @property
-    def setup_url(self) -> str:
-        while not (found := re.search(r"\S+/setup\?token=\S+", "".join(self.output))):
-            assert self.process.poll() is None, "".join(self.output)
-            time.sleep(0.01)  # it is printed just after the address
-        return found[0]
-
-    def stop(self, number: int = 15) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(20)
-
-
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
     """Starts `jackfield serve` on a free port and waits until it answers; ends it with the test."""
     with serving() as start:
         yield start
-
-
-@contextlib.contextmanager
-def serving() -> Iterator[Callable[..., Server]]:
-    """What `serve` does, for as long as the block."""
-    running: list[Server] = []
-
-    def start(data_dir: Path, **environment: str) -> Server:
-        port = environment.pop("JACKFIELD_PORT", "") or str(free_port())
-        process = subprocess.Popen(
-            [sys.executable, "-m", "webapp", "serve"],
-            cwd=ROOT,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "JACKFIELD_DATA_DIR": str(data_dir), "JACKFIELD_PORT": port, **environment},
-        )
-        ready, output = threading.Event(), []
-        threading.Thread(target=_read, args=(process, output, ready), daemon=True).start()
-        server = Server(process, f"http://127.0.0.1:{port}", data_dir, output)
-        running.append(server)
-        assert ready.wait(30), "".join(output)
-        return server
-
-    try:
-        yield start
-    finally:
-        for server in running:
-            server.stop()
-            assert server.process.stdout
-            server.process.stdout.close()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _read(process: subprocess.Popen[str], output: list[str], ready: threading.Event) -> None:
-    assert process.stdout
-    with contextlib.suppress(ValueError):  # the test ended and closed the pipe
-        for line in process.stdout:
-            output.append(line)
-            if "Jackfield is at" in line:
-                ready.set()

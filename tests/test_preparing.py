@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from tests.conftest import ROOT
+from tests.serving import ROOT
 from webapp.core.config import Settings
 from webapp.core.database import db
 from webapp.core.upgrade import current, head

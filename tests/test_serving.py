@@ -17,8 +17,9 @@ import httpx2
 import pytest
 from flask import Flask
 
-from tests.conftest import PASSWORD, ROOT, Server, free_port
+from tests.conftest import PASSWORD
 from tests.far_end import FarEnd
+from tests.serving import ROOT, Server, free_port
 from webapp.core.database import writing
 from webapp.core.upgrade import head
 from webapp.models.model import Model, id_hash

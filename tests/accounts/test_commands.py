@@ -10,7 +10,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests.conftest import PASSWORD, ROOT, Person
+from tests.conftest import PASSWORD, Person
+from tests.serving import ROOT
 from webapp.accounts.api_token import ApiToken
 from webapp.accounts.user import User
 from webapp.core.database import reading

@@ -12,9 +12,10 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, P
 from sqlalchemy import delete
 
 from tests.browser.house import House
-from tests.conftest import PASSWORD, Server, serving
+from tests.conftest import PASSWORD
 from tests.far_end import FarEnd
 from tests.real.processes import lack
+from tests.serving import Server, serving
 from webapp import create_app
 from webapp.accounts.user import Role, create_user
 from webapp.core.config import Settings

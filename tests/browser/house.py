@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from flask import Flask
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.conftest import Person, Server
+from tests.conftest import Person
 from tests.far_end import FarEnd
+from tests.serving import Server
 from webapp.accounts.user import User
 from webapp.core.database import writing
 from webapp.core.secret import Secret

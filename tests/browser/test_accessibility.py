@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.browser.accessibility import assert_accessible
 from tests.browser.house import House, answers, ask, expect_over
 from tests.browser.test_answers import MARKDOWN
-from tests.conftest import Server
+from tests.serving import Server
 
 LONG = "A provider with a name of sixty characters, not one fewer, ok"
 

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.house import House, answers, ask, expect_over
-from tests.conftest import PASSWORD, Server
+from tests.conftest import PASSWORD
+from tests.serving import Server
 
 
 def test_the_printed_link_leads_to_the_first_answer(

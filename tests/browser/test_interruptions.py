@@ -10,7 +10,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.house import QUICK, SLOW, House, answers, ask, expect_over, words
 from tests.browser.line import Line
-from tests.conftest import Server
+from tests.serving import Server
 from webapp.chat.message import Message
 from webapp.core.database import db
 

@@ -12,8 +12,8 @@ from tests.browser.accessibility import assert_accessible
 from tests.browser.conftest import DESK
 from tests.browser.dozen import FAILS, FAMILY, HANGS, LONG_NAME, MODELS, ODD, ODD_IDS, STORE, Dozen, dozen
 from tests.browser.house import House, ask, expect_over
-from tests.conftest import serving
 from tests.far_end import FarEnd
+from tests.serving import serving
 from webapp import create_app
 from webapp.core.config import Settings
 from webapp.core.database import db

@@ -11,8 +11,8 @@ from werkzeug.serving import make_server
 
 from tests.browser.accessibility import assert_accessible
 from tests.browser.house import House
-from tests.conftest import Server
 from tests.far_end import FarEnd
+from tests.serving import Server
 from webapp.upstream.classify.vendors import HOSTS, SIBLINGS
 
 KEY = "sk-right-8f2e61d07b94a35c"

@@ -6,8 +6,9 @@ from pathlib import Path
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.house import House, answers
-from tests.conftest import PASSWORD, Server
+from tests.conftest import PASSWORD
 from tests.far_end import FarEnd
+from tests.serving import Server
 
 MOST_RELOADS = 100
 

@@ -108,12 +108,7 @@ class Chat:
 
     def twin(self) -> Person:
         """The same person in another tab, with a client of its own for another thread."""
-        tab = Person(self.app.test_client(), self.person.user_id)
-        cookie = self.person.client.get_cookie("jackfield")
-        assert cookie
-        tab.client.set_cookie("jackfield", cookie.value)
-        tab.csrf = self.person.csrf
-        return tab
+        return self.person.at(self.app.test_client())
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from sqlalchemy import select
 
 from tests.chat.conftest import Asked, Chat
 from tests.chat.test_runs_restart import ask, browser, kill, wait_for_saved_text
-from tests.conftest import Server
 from tests.far_end import TEXT, FarEnd
+from tests.serving import Server
 from webapp.chat.request import GO_ON
 from webapp.chat.run import DONE, FAILED, INCOMPLETE, INTERRUPTED, STOPPED, Run
 from webapp.core.database import db, writing

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from tests.chat.conftest import Asked, Chat
-from tests.conftest import Server
 from tests.far_end import FarEnd
+from tests.serving import Server
 from webapp.chat.run import INTERRUPTED, RUNNING, Run
 from webapp.core.database import db
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from tests.conftest import ROOT, free_port
+from tests.serving import ROOT, free_port
 
 GIVE_UP_SECONDS = 60
 TICKS = os.sysconf("SC_CLK_TCK")

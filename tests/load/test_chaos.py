@@ -5,9 +5,9 @@ from pathlib import Path
 
 import openai
 
-from tests.conftest import serving
 from tests.load.chaos import CATEGORIES, TARGETS, answer_to, chaos, fate
 from tests.openai_api.conftest import add_provider
+from tests.serving import serving
 from webapp import create_app
 from webapp.accounts.api_token import create_token
 from webapp.accounts.user import find_user

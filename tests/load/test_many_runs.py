@@ -13,10 +13,11 @@ from flask import Flask
 from sqlalchemy import select
 
 from tests.apart import apart
-from tests.conftest import PASSWORD, Server
+from tests.conftest import PASSWORD
 from tests.load.browser import Browser, Watched
 from tests.load.stage import PEOPLE, set_stage
 from tests.load.upstream import answer_to, running_upstream
+from tests.serving import Server
 from webapp.chat.markdown import render
 from webapp.chat.run import DONE, Run
 from webapp.chat.run_routes import labels

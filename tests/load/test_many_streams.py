@@ -10,11 +10,11 @@ import pytest
 from flask import Flask
 
 from tests.apart import apart
-from tests.conftest import Server
 from tests.load.heard import Judged
 from tests.load.program import HANGING_CALLS, BadCompany, Door, ask_streams, ask_wholes, bad_company
 from tests.load.stage import set_stage
 from tests.load.upstream import running_upstream
+from tests.serving import Server
 from webapp.core.config import Settings
 
 STREAMS, SPEED, STARTING = 300, (40, 40), 60

@@ -13,10 +13,10 @@ import pytest
 from flask import Flask
 
 from tests import far_end_lists
-from tests.conftest import Server
 from tests.far_end import FarEnd
 from tests.models.test_refresh import ODD_IDS
 from tests.program import Program, program
+from tests.serving import Server
 from webapp.core.database import db
 from webapp.models.model import Model
 from webapp.providers.schedule import COOL_DOWN

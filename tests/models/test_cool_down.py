@@ -12,10 +12,11 @@ import pytest
 from flask import Flask
 
 from tests import far_end_lists
-from tests.conftest import ROOT, Person
+from tests.conftest import Person
 from tests.far_end import FarEnd
 from tests.models.lists import join, near, row_of
 from tests.program import Program
+from tests.serving import ROOT
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import db, writing

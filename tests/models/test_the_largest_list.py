@@ -11,8 +11,8 @@ import pytest
 from flask import Flask
 
 from tests import far_end_lists
-from tests.conftest import ROOT
 from tests.far_end import FarEnd
+from tests.serving import ROOT
 from webapp.core.database import db
 from webapp.models.model import Model
 from webapp.providers.provider import Provider

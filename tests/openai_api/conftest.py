@@ -10,9 +10,9 @@ import openai
 import pytest
 from flask import Flask
 
-from tests.conftest import Server, serving
 from tests.far_end import FarEnd
 from tests.openai_api import scripts
+from tests.serving import Server, serving
 from webapp import create_app
 from webapp.accounts.api_token import create_token
 from webapp.accounts.user import find_user

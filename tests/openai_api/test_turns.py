@@ -16,11 +16,11 @@ import pytest
 from flask import g
 
 from tests import far_end_chat
-from tests.conftest import serving
 from tests.far_end import FarEnd
 from tests.openai_api.conftest import MODELS, House, add_provider, furnish
 from tests.openai_api.test_official_client import ASKED
 from tests.openai_api.test_waiting import FREED_SECONDS, connection, next_call
+from tests.serving import serving
 from webapp import create_app
 from webapp.accounts.user import find_user
 from webapp.core.config import Settings

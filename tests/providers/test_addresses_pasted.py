@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.conftest import Person, free_port
+from tests.conftest import Person
 from tests.far_end import FarEnd
 from tests.providers.conftest import KEY
 from tests.providers.test_address_search import kept, key_of
+from tests.serving import free_port
 from webapp.core.config import Settings
 from webapp.core.database import db
 from webapp.providers.check import Check

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.conftest import Person, free_port
+from tests.conftest import Person
 from tests.far_end import FarEnd
 from tests.providers.conftest import KEY
+from tests.serving import free_port
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import db, writing

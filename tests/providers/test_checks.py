@@ -6,9 +6,10 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from tests.conftest import Person, free_port
+from tests.conftest import Person
 from tests.far_end import FarEnd
 from tests.providers.conftest import KEY
+from tests.serving import free_port
 from webapp.accounts.user import User
 from webapp.core.database import db
 from webapp.models.model import Model

@@ -9,8 +9,8 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from tests.conftest import ROOT
 from tests.real.processes import lack
+from tests.serving import ROOT
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jackfield-tests"
 INSTALL_SECONDS = 300

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import ROOT, free_port
 from tests.real.environments import environment
 from tests.real.processes import running
+from tests.serving import ROOT, free_port
 
 # The release that the gateway is locked to.
 GATEWAY: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["gateway"][0]

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, free_port
 from tests.far_end_zai import PAYG_KEY, PAYG_PATH, TEXT, Zai
 from tests.real.environments import gateway_python
 from tests.real.processes import running
+from tests.serving import ROOT, free_port
 
 LOADED_KB = 100_000  # more than this is LiteLLM
 SETTING_UP = """

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.conftest import PASSWORD, Server
+from tests.conftest import PASSWORD
 from tests.real.litellm_proxy import Proxy, litellm_proxy
+from tests.serving import Server
 
 ALPHA = "The first model says hello. " * 40 + "That was all of it."
 BETA = "The second model agrees with the first."

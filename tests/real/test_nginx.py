@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import self_signed
-from tests.conftest import PASSWORD, ROOT, Server, free_port
+from tests.conftest import PASSWORD
 from tests.far_end import FarEnd
 from tests.real.processes import lack, running
 from tests.real.visitor import Visitor
+from tests.serving import ROOT, Server, free_port
 
 NAME = "chat.example.com"
 # What a distribution's nginx.conf has around the server block, without root's folders.

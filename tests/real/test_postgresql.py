@@ -18,11 +18,11 @@ from flask import Flask
 from sqlalchemy import select, text
 
 from tests import far_end_lists
-from tests.conftest import ROOT, Server, serving
 from tests.far_end import FarEnd
 from tests.real.postgresql import Cluster, postgresql
 from tests.real.processes import lack
 from tests.real.visitor import Visitor
+from tests.serving import ROOT, Server, serving
 from webapp.chat.conversation import Conversation
 from webapp.chat.message import Message
 from webapp.chat.run import Run

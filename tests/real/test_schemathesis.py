@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests.conftest import Server
 from tests.far_end import FarEnd
 from tests.openai_api import scripts
 from tests.program import program
 from tests.real.environments import environment
+from tests.serving import Server
 from webapp.core.database import writing
 from webapp.providers.provider import Provider
 

@@ -9,7 +9,8 @@ from typing import Self
 
 import httpx2
 
-from tests.conftest import PASSWORD, Server
+from tests.conftest import PASSWORD
+from tests.serving import Server
 
 TIMEOUT_SECONDS = 30.0
 

@@ -10,8 +10,8 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql
 
-from tests.conftest import ROOT
 from tests.routing.conftest import Time
+from tests.serving import ROOT
 from webapp.core import clock
 from webapp.core.config import Settings
 from webapp.core.database import reading, writing

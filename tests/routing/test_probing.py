@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from tests.conftest import Person, free_port
+from tests.conftest import Person
 from tests.far_end import FarEnd
 from tests.models.lists import join
 from tests.routing.conftest import Time
+from tests.serving import free_port
 from webapp.core import clock
 from webapp.core.database import writing
 from webapp.models.discovery import refresh

@@ -7,11 +7,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests.conftest import Person, free_port
+from tests.conftest import Person
 from tests.far_end import FarEnd
 from tests.models.lists import join
 from tests.program import program
 from webapp.accounts.user import find_user
+from tests.serving import free_port
 from webapp.core.database import db, writing
 from webapp.models.model import Model
 from webapp.models.standing import UNTESTED, standings_of

@@ -15,8 +15,8 @@ from sqlalchemy import event, insert, select
 from tests.chat.conftest import in_parallel
 from tests.chat.test_runs_restart import ask, browser
 from tests.chat.test_writer import locked
-from tests.conftest import Server
 from tests.far_end import FarEnd
+from tests.serving import Server
 from tests.usage.conftest import Chat, Ledger
 from webapp.core import clock
 from webapp.core.database import db, reading, writing

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Server
+from tests.serving import Server
 
 FORM = "Content-Type: application/x-www-form-urlencoded\r\n"
 
