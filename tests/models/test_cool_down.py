@@ -1,7 +1,5 @@
 """Whoever asks for a list, and however often: the provider is asked once, and people are told."""
 
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,8 +13,8 @@ from tests import far_end_lists
 from tests.conftest import Person
 from tests.far_end import FarEnd
 from tests.models.lists import join, near, row_of
+from tests.models.refresh_apart import ask_twice_at_once
 from tests.program import Program
-from tests.serving import ROOT
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import db, writing
@@ -90,14 +88,7 @@ def test_two_processes_that_ask_at_once_cost_one_call(
 
     monkeypatch.setitem(far_end_lists.SCRIPTS, "slow-list", slow)
     provider = add_provider(far_end.at("slow-list"))
-    command = [sys.executable, "-m", "tests.models.refresh_apart", str(data_dir), str(provider)]
-    asking = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    for process in asking:
-        assert process.stdout
-        assert process.stdout.readline() == "asking\n"
-    far_end.wait_for_calls(1)
-    far_end.release.set()
-    assert [process.communicate(timeout=60)[0] for process in asking] == ["5\n", "5\n"]
+    assert ask_twice_at_once(far_end, str(data_dir), str(provider)) == ["5", "5"]
     assert len(far_end.calls) == 1
 
 

@@ -87,14 +87,14 @@ def client(house: House) -> openai.OpenAI:
 
 
 @contextmanager
-def opened(first_start: Path, folder: Path) -> Iterator[House]:
+def opened(first_start: Path, folder: Path, threads: int = 24) -> Iterator[House]:
     shutil.copytree(first_start, folder)
     with FarEnd() as far_end, serving() as start:
         app = create_app(Settings(data_dir=folder))
         with app.app_context():
             house = House(far_end, furnish(far_end), app=app)
             db.engine.dispose()
-        house.server = start(folder, JACKFIELD_THREADS="24")
+        house.server = start(folder, JACKFIELD_THREADS=str(threads))
         yield house
         for client in house.clients:
             client.close()

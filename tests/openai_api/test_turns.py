@@ -1,7 +1,6 @@
 """Programs and a limited provider: both limits hold on the wire, and every end of a call gives its turn back."""
 
 import contextlib
-import shutil
 import threading
 import time
 from collections import Counter
@@ -16,14 +15,10 @@ import pytest
 from flask import g
 
 from tests import far_end_chat
-from tests.far_end import FarEnd
-from tests.openai_api.conftest import MODELS, House, add_provider, furnish
+from tests.openai_api.conftest import MODELS, House, add_provider, opened
 from tests.openai_api.test_official_client import ASKED
 from tests.openai_api.test_waiting import FREED_SECONDS, connection, next_call
-from tests.serving import serving
-from webapp import create_app
 from webapp.accounts.user import find_user
-from webapp.core.config import Settings
 from webapp.core.database import db, writing
 from webapp.openai_api import routes
 from webapp.openai_api.names import find_seat
@@ -76,17 +71,8 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
 @pytest.fixture(scope="module")
 def wide_house(first_start: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A house with threads enough for hundreds who wait."""
-    folder = tmp_path_factory.mktemp("wide") / "data"
-    shutil.copytree(first_start, folder)
-    with FarEnd() as far_end, serving() as start:
-        app = create_app(Settings(data_dir=folder))
-        with app.app_context():
-            house = House(far_end, furnish(far_end), app=app)
-            db.engine.dispose()
-        house.server = start(folder, JACKFIELD_THREADS="512")
+    with opened(first_start, tmp_path_factory.mktemp("wide") / "data", threads=512) as house:
         yield house
-        for client in house.clients:
-            client.close()
 
 
 def limited(house: House, dialect: str = "openai", **limits: int) -> str:

@@ -2,8 +2,6 @@
 
 import importlib.util
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,10 +17,11 @@ from sqlalchemy import select, text
 
 from tests import far_end_lists
 from tests.far_end import FarEnd
+from tests.models.refresh_apart import ask_twice_at_once
 from tests.real.postgresql import Cluster, postgresql
 from tests.real.processes import lack
 from tests.real.visitor import Visitor
-from tests.serving import ROOT, Server, serving
+from tests.serving import Server, serving
 from webapp.chat.conversation import Conversation
 from webapp.chat.message import Message
 from webapp.chat.run import Run
@@ -159,16 +158,7 @@ def test_processes_that_ask_for_a_list_at_once_cost_one_call(
 
     monkeypatch.setitem(far_end_lists.SCRIPTS, "slow-list", slow)
     provider_id = admin.add_provider(far_end.at("slow-list"), "Slow").rpartition("/")[2]
-    command = [sys.executable, "-m", "tests.models.refresh_apart", str(house.server.data_dir), provider_id]
-    asking = [
-        subprocess.Popen([*command, house.address], cwd=ROOT, stdout=subprocess.PIPE, text=True) for _ in range(2)
-    ]
-    for process in asking:
-        assert process.stdout
-        assert process.stdout.readline() == "asking\n"
-    far_end.wait_for_calls(1)
-    far_end.release.set()
-    assert [process.communicate(timeout=60)[0] for process in asking] == ["5\n", "5\n"]
+    assert ask_twice_at_once(far_end, str(house.server.data_dir), provider_id, house.address) == ["5", "5"]
     assert len(far_end.calls) == 1
 
 

@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session, undefer
 from webapp.accounts.user import User
 from webapp.core import clock
 from webapp.core.database import writing
-from webapp.core.errors import BusyError, TooOftenError
+from webapp.core.errors import BusyError
 from webapp.core.runtime import runtime
 from webapp.models.capability_check import NO, YES, CapabilityCheck, latest_checks_of
 from webapp.models.model import Model
 from webapp.models.parameters import applied, layers_of
 from webapp.providers.check import RUNNING, STOPPED
-from webapp.providers.checks import SHOWN, refuse_too_many
+from webapp.providers.checks import SHOWN, add_tests, refuse_too_many
 from webapp.providers.failure import failure_record
 from webapp.upstream.capability import Asked, Finding, check
 from webapp.upstream.target import Target
@@ -49,14 +49,7 @@ def begin_checks(session: Session, user: User, model: Model, wanted: Iterable[st
     rows = [
         CapabilityCheck(model_pk=model.id, user_id=user.id, capability=name) for name in wanted if name not in running
     ]
-    session.add_all(rows)
-    session.flush()  # from here on nobody else writes, so that what is counted is true
-    try:
-        refuse_too_many(session, user.id)
-    except TooOftenError:
-        session.rollback()
-        raise
-    session.commit()
+    add_tests(session, rows, lambda: refuse_too_many(session, user.id))
     return [row.id for row in rows]
 
 

@@ -14,7 +14,7 @@ from webapp.core.errors import BusyError, CryptoError, NotFoundError, TooOftenEr
 from webapp.core.ids import random_text
 from webapp.core.runtime import runtime
 from webapp.providers.check import LIVE, RUNNING, STOPPED, WAITING, Check, last_model
-from webapp.providers.checks import MINUTE, all_waiting, run_check, stop_check
+from webapp.providers.checks import MINUTE, add_tests, all_waiting, run_check, stop_check
 from webapp.providers.provider import Provider
 from webapp.providers.ways import target_by, usual_way
 from webapp.upstream.target import Target
@@ -56,17 +56,11 @@ class Batch:
 def start_batch(session: Session, user: User, providers: list[Provider]) -> Batch:
     """Write down a test for each provider and begin with four; raise TooOftenError or BusyError."""
     batch = random_text(12)
-    session.add_all(
+    tests = [
         Check(provider_id=one.id, user_id=user.id, name=one.name, status=WAITING, batch=batch, rungs=all_waiting())
         for one in providers
-    )
-    session.flush()  # from here on nobody else writes, so that what is counted is true
-    try:
-        _refuse_too_many(session, user.id, batch)
-    except TooOftenError:
-        session.rollback()
-        raise
-    session.commit()
+    ]
+    add_tests(session, tests, lambda: _refuse_too_many(session, user.id, batch))
     started = 0
     try:
         while started < min(AT_ONCE, len(providers)):

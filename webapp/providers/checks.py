@@ -2,7 +2,7 @@
 
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -81,14 +81,7 @@ def begin_check(
         is_usual=provider is None or way == usual_way(session, provider),
         rungs=all_waiting(),
     )
-    session.add(check)
-    session.flush()  # from here on nobody else writes, so that what is counted is true
-    try:
-        refuse_too_many(session, user.id)
-    except TooOftenError:
-        session.rollback()
-        raise
-    session.commit()
+    add_tests(session, [check], lambda: refuse_too_many(session, user.id))
     return check
 
 
@@ -132,6 +125,18 @@ def all_waiting() -> list[dict[str, Any]]:
         {"name": name, "verdict": "waiting", "latency_ms": None, "detail": {}, "failure": None, "exchange": None}
         for name in RUNGS
     ]
+
+
+def add_tests(session: Session, tests: Iterable[object], refuse: Callable[[], None]) -> None:
+    """Write new tests, committed, unless `refuse` raises TooOftenError when it counts them among all."""
+    session.add_all(tests)
+    session.flush()  # from here on nobody else writes, so that what is counted is true
+    try:
+        refuse()
+    except TooOftenError:
+        session.rollback()
+        raise
+    session.commit()
 
 
 def refuse_too_many(session: Session, user_id: int) -> None:
