@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, g, request, url_for
 
-from webapp.core.database import db
+from webapp.core.database import db, release
 from webapp.core.errors import ConflictError
 from webapp.models.capability_check import CHECKED, latest_checks_of
 from webapp.models.capability_checks import start_checks
@@ -96,6 +96,7 @@ def create_quirk(model_pk: int) -> Response:
     """Remember how every request to this model is to be changed."""
     model = _own_model(model_pk)
     word = request.form.get("word", "")
+    release()  # what writes takes a connection of its own
     remember(g.user, model, word)
     return _changed(model_pk, word)
 
@@ -105,6 +106,7 @@ def delete_quirk(model_pk: int) -> Response:
     """Send requests to this model as they are again."""
     model = _own_model(model_pk)
     word = request.form.get("word", "")
+    release()
     forget(model, word)
     return _changed(model_pk, word)
 
