@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.accessibility import assert_accessible
 from tests.browser.house import House, ask, expect_over
-from tests.conftest import free_port
+from tests.serving import free_port
 
 
 @pytest.mark.parametrize(

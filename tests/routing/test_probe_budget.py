@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.chat.conftest import in_parallel
-from tests.conftest import ROOT, Person
+from tests.conftest import Person
 from tests.routing.test_paid_probing import CENT, House, house
+from tests.serving import ROOT
 from webapp.core import clock
 from webapp.core.database import db, writing
 from webapp.monitor import sweep

@@ -11,8 +11,8 @@ from tests.conftest import Person
 from tests.far_end import FarEnd
 from tests.models.lists import join
 from tests.program import program
-from webapp.accounts.user import find_user
 from tests.serving import free_port
+from webapp.accounts.user import find_user
 from webapp.core.database import db, writing
 from webapp.models.model import Model
 from webapp.models.standing import UNTESTED, standings_of
