@@ -46,8 +46,8 @@ class User(Record):
     theme: Mapped[str] = mapped_column(Text, default="system")
     is_disabled: Mapped[bool] = mapped_column(default=False)
     # Seconds that a busy provider may ask for before it is asked again, in chats and by programs.
-    chat_wait_seconds: Mapped[int] = mapped_column(default=CHAT_WAIT_SECONDS)
-    program_wait_seconds: Mapped[int] = mapped_column(default=0)
+    chat_wait_seconds: Mapped[int] = mapped_column(default=CHAT_WAIT_SECONDS, server_default=str(CHAT_WAIT_SECONDS))
+    program_wait_seconds: Mapped[int] = mapped_column(default=0, server_default="0")
     first_model: Mapped[str | None] = mapped_column(Text)  # the name of the one that new chats begin with
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Select, Text, or_, select, update
+from sqlalchemy import JSON, ForeignKey, Select, Text, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
@@ -39,7 +39,8 @@ class Preset(Record):
     model_pk: Mapped[int | None] = mapped_column(ForeignKey("models.id", ondelete="SET NULL"))
     model_name: Mapped[str | None] = mapped_column(Text)  # `<provider slug>/<model id>`; stays when the model is gone
     parameters: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # parameters.py
-    route: Mapped[str] = mapped_column(Text, default="")  # that it insists on: direct, automatic or a gateway
+    # What it insists on: direct, automatic or a gateway.
+    route: Mapped[str] = mapped_column(Text, default="", server_default=text("''"))
     used_count: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
     updated_at: Mapped[datetime] = mapped_column(UtcTime, default=clock.now)
