@@ -43,7 +43,7 @@ def test_a_list_of_the_corpus_is_shown_with_its_contexts_and_kinds(
     assert set(rows) == {model["id"] for model in expected}
     for model in expected:
         row = rows[model["id"]]
-        badges = {word for word in BADGES.values() if f"</svg>{word}</span>" in row or f'"badge">{word}</span>' in row}
+        badges = {word for word in BADGES.values() if f'"sr">{word}</span>' in row or f'"badge">{word}</span>' in row}
         assert badges == ({BADGES[model["kind"]]} if model["kind"] in BADGES else set())
         if model["context_length"]:
             with app.test_request_context():
