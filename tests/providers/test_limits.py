@@ -54,7 +54,8 @@ def test_a_slow_answer_is_ended_after_the_providers_own_time(
     assert 1 <= time.monotonic() - began < 3
 
 
-def test_a_whole_answer_that_is_too_long_is_ended(target: Callable[..., Target]) -> None:
+def test_a_whole_answer_that_is_too_long_is_ended(target: Callable[..., Target], far_end: FarEnd) -> None:
+    far_end.pace = 0.01  # it shall take too long, not be too large
     answer = stream(target(total_seconds=1), ChatRequest("endless", (ChatMessage("user", "Hello"),)))
     list(answer)
     assert answer.reply.error

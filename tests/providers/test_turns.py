@@ -123,6 +123,7 @@ def test_the_place_in_line_is_told_whenever_it_changes(ask: Ask) -> None:
     assert first.turn
     first.turn.leave()
     assert third.is_at(0)
+    assert fourth.is_at(1)
     assert fourth.places == [3, 2, 1]
 
 
