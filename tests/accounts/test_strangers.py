@@ -6,24 +6,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask import Flask
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
+from tests.accounts.things import things_of, things_of_everybody
 from tests.conftest import Person
-from webapp.accounts.api_token import SCOPES, ApiToken, create_token
-from webapp.accounts.session import SignInSession
+from webapp.accounts.api_token import SCOPES, create_token
 from webapp.accounts.user import User
-from webapp.chat.conversation import Conversation
-from webapp.chat.message import Message
-from webapp.chat.run import DONE, Run
-from webapp.core import clock
 from webapp.core.database import db, reading, writing
-from webapp.models.model import Model, id_hash
-from webapp.models.preset import Preset
-from webapp.providers.check import GOOD, Check
-from webapp.providers.credential import Credential
-from webapp.providers.private_address import PrivateAddress
-from webapp.routing.gateway import Gateway
-from webapp.routing.rule import RuleRecord
 
 # What belongs to everybody here: members see it, admins change it.
 HOUSE = {"address_id", "gateway_id", "rule_id", "alias_id"}
@@ -37,63 +25,7 @@ def things(app: Flask, owner: Person, add_provider: Callable[..., int]) -> Thing
     provider_id = add_provider("http://127.0.0.1:9/v1", by="owner", key="sk-canary-of-the-owner-1234")
     with app.app_context(), writing() as session:
         assert owner.user_id
-        model = Model(provider_id=provider_id, model_id="mine", id_hash=id_hash("mine"), search_text="mine")
-        check = Check(provider_id=provider_id, user_id=owner.user_id, name="Mine", status=GOOD, batch="of-the-owner")
-        draft = Check(provider_id=None, user_id=owner.user_id, name="Draft", status=GOOD)
-        talk = Conversation(owner_id=owner.user_id, title="Secret plans")
-        session.add_all([model, check, draft, talk])
-        session.flush()
-        question = Message(conversation_id=talk.id, role="user", text="Secret question", send_key="12345678")
-        answer = Message(conversation_id=talk.id, role="assistant", text="Secret answer")
-        session.add_all([question, answer])
-        session.flush()
-        run = Run(
-            conversation_id=talk.id,
-            owner_id=owner.user_id,
-            message_id=answer.id,
-            question_id=question.id,
-            status=DONE,
-            boot_id="x",
-            lease_until=clock.now(),
-            model_pk=model.id,
-            model_id="mine",
-            model_name="mine",
-            provider_name="Mine",
-        )
-        session.add(run)
-        preset = Preset(owner_id=owner.user_id, slug="mine", name="Secret preset", system_prompt="Secret prompt")
-        session.add(preset)
-        create_token(session, session.get_one(User, owner.user_id), "editor")
-        session.flush()
-        return {
-            "provider_id": str(provider_id),
-            "model_pk": str(model.id),
-            "key_id": str(session.scalars(select(Credential.id)).one()),
-            "model": "mine",
-            "check_id": str(check.id),
-            "batch_id": "of-the-owner",
-            "draft_id": str(draft.id),
-            "conversation_id": talk.id,
-            "run_id": str(run.id),
-            "preset_id": str(preset.id),
-            "alias_id": str(model.id),
-            **house_of(session),
-            "token_id": str(session.scalars(select(ApiToken.id)).one()),
-            "session_id": str(session.scalars(select(SignInSession.id).filter_by(user_id=owner.user_id)).one()),
-            "name": "far-end/mine",
-        }
-
-
-def house_of(session: Session) -> dict[str, str]:
-    """Add what is nobody's own."""
-    rule, gateway = RuleRecord(name="Rule"), Gateway(slug="office", name="Office", base_url="http://127.0.0.1:9/v1")
-    session.add_all([rule, gateway])
-    session.flush()
-    return {
-        "rule_id": str(rule.id),
-        "gateway_id": str(gateway.id),
-        "address_id": str(session.scalars(select(PrivateAddress.id)).one()),
-    }
+        return {**things_of(session, owner.user_id, provider_id), **things_of_everybody(session)}
 
 
 def routes(app: Flask, things: Things) -> Iterator[tuple[str, list[str]]]:
