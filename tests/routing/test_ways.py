@@ -14,7 +14,7 @@ from tests.program import program
 from tests.serving import free_port
 from webapp.accounts.user import find_user
 from webapp.core.database import db, writing
-from webapp.models.model import Model
+from webapp.models.model import Model, id_hash
 from webapp.models.standing import UNTESTED, standings_of
 from webapp.providers.check import Check
 from webapp.providers.provider import Provider
@@ -65,6 +65,20 @@ def test_a_test_through_a_gateway_calls_it_and_is_kept_apart_from_that_of_the_pr
         write_waiting()
         assert set(db.session.scalars(select(UsageEvent.route).filter_by(source="check"))) == {office}
         assert db.session.scalars(select(Model).filter_by(provider_id=gone)).all() == []
+
+
+def test_automatic_leaves_a_way_on_which_a_test_reached_nobody(
+    app: Flask, admin: Person, far_end: FarEnd, office: str, gone: int
+) -> None:
+    with app.app_context(), writing() as session:
+        session.get_one(Provider, gone).route = "automatic"
+        session.add(Model(provider_id=gone, model_id="ok", id_hash=id_hash("ok"), search_text="ok"))
+    assert admin.post(f"/providers/{gone}/checks", {"model": "ok"}).status_code == 303
+    assert [check.status for check in checks_of(app)] == ["bad"]
+    answer = program(app, "admin", "chat").post(
+        "/v1/chat/completions", {"model": "tram-xa/ok", "messages": [{"role": "user", "content": "Hi"}]}
+    )
+    assert (answer.headers["x-jackfield-route"], answer.headers["x-jackfield-attempts"]) == (office, "1")
 
 
 def test_both_ways_stand_side_by_side(app: Flask, admin: Person, far_end: FarEnd, office: str, gone: int) -> None:

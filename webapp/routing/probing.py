@@ -96,15 +96,23 @@ def note_list(provider_id: int, error: UpstreamError | None) -> None:
 
 
 def note_rung(check_id: int, rung: Rung) -> None:
-    """Learn from a connection test in which a model answered. A failed one tells its reader, and nobody else."""
-    if rung.name != "answer" or rung.error or rung.verdict != "good":
+    """Learn from a connection test whether a provider is there: a model answered, or nobody could be reached.
+
+    Of other failures, which may be due to what was tested, it tells its reader and nobody else.
+    """
+    is_away = rung.error is not None and rung.error.category in REACH
+    if not is_away and (rung.name, rung.verdict) != ("answer", "good"):
         return
     with reading() as session:
         check = session.get(Check, check_id)
-    if check and check.provider_id:
-        health.reset(("provider", check.provider_id, check.route))
-        if check.route == DIRECT:
-            health.note_reached(check.provider_id)
+    if check is None or check.provider_id is None:
+        return
+    if rung.error:
+        health.note_failure(Call(check.provider_id, 0, check.route), rung.error)
+        return
+    health.reset(("provider", check.provider_id, check.route))
+    if check.route == DIRECT:
+        health.note_reached(check.provider_id)
 
 
 def _probed(session: Session) -> list[Provider]:
