@@ -167,7 +167,9 @@ def confirm_refusal(key: UsedKey) -> None:
     """Ask for the list of models, which nobody pays for, with a key that may be refused: only if it is, it goes."""
     with reading() as session:
         provider = session.scalar(select(Provider).join(Provider.credentials).where(Credential.id == key.id))
-        if provider is None or used_key(provider, key.id) != key or not is_readable(provider):
+        if provider is None or used_key(provider, key.id) != key:
+            return
+        if not (provider.refresh_hours and is_readable(provider)):  # a list that is read by hand only is left alone
             return
         try:
             target = provider.unlocked(provider.locked_target(session), key.id)
