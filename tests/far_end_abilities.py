@@ -139,6 +139,16 @@ def _colours(png: bytes) -> list[str]:
     return [COLOURS[pixel] for pixel in dict.fromkeys(pixels)]
 
 
+def called_then_cut(play: Any) -> None:
+    """Say something, call a tool, break off."""
+    call = {"index": 0, "id": "t1", "type": "function", "function": {"name": "pay", "arguments": "{}"}}
+    play.head(200)
+    for delta in ({"content": "I pay now. "}, {"tool_calls": [call]}):
+        frame = {"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": None}]}
+        play.chunk(b"data: " + json.dumps(frame).encode() + b"\n\n")
+    play.close_connection = True
+
+
 SCRIPTS: dict[str, Callable[[Any], None]] = {
     "able": able,
     "unable": unable,
@@ -147,5 +157,6 @@ SCRIPTS: dict[str, Callable[[Any], None]] = {
     "no-forced-tools": no_forced_tools,
     "says-red": lambda play: answer(play, "Red"),
     "says-all": lambda play: answer(play, "red green blue yellow black white"),
+    "called-then-cut": called_then_cut,
     "calls-badly": lambda play: answer(play, "", call=("report_code", '{"code": "other"}')),
 }

@@ -104,6 +104,16 @@ def test_another_one_goes_on_after_a_seam_when_the_alias_says_so(alias: MakeAlia
     assert trail(run) == ["cut stream_cut", "ok ok"]
 
 
+@pytest.mark.parametrize("after_first", ["continue", "restart"])
+def test_after_a_tool_was_called_nobody_else_is_asked_to_call_it_again(
+    alias: MakeAlias, far_end: FarEnd, after_first: str
+) -> None:
+    _, run = answered(alias("called-then-cut", "ok", after_first=after_first))
+    assert (run.status, run.message.text) == (INCOMPLETE, "I pay now. ")
+    assert trail(run) == ["called-then-cut stream_cut"]
+    assert len(far_end.calls) == 1
+
+
 def test_another_one_begins_anew_when_the_alias_says_so(alias: MakeAlias, far_end: FarEnd) -> None:
     chat = alias("cut", "ok", after_first="restart")
     asked, run = answered(chat)
