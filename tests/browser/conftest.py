@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, expect
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from tests.browser.house import House
 from tests.conftest import PASSWORD
@@ -22,6 +22,7 @@ from webapp.core.config import Settings
 from webapp.core.database import db, writing
 from webapp.core.ids import random_text
 from webapp.providers.private_address import PrivateAddress
+from webapp.providers.provider import Provider
 
 CHROMIUM = os.environ.get("JACKFIELD_CHROMIUM") or "/usr/bin/chromium"
 FLAGS = (
@@ -59,14 +60,16 @@ def standing(first_start: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 @pytest.fixture
-def house(standing: tuple[Flask, Server], far_end: FarEnd) -> House:
+def house(standing: tuple[Flask, Server], far_end: FarEnd) -> Iterator[House]:
     """The server, as an admin of its own sees it: nothing of other tests is theirs."""
     app, server = standing
     email = f"guest-{random_text(12)}".lower()
     with app.app_context(), writing() as session:
         session.execute(delete(PrivateAddress))  # an earlier far end may have had the port of this test's
         create_user(session, email=email, name="Linh Guest", password=PASSWORD, role=Role.ADMIN)
-    return House(app, server, far_end, email)
+    yield House(app, server, far_end, email)
+    with app.app_context(), writing() as session:  # what was saved for everybody
+        session.execute(update(Provider).where(Provider.owner_id.is_not(None)).values(is_shared=False))
 
 
 @pytest.fixture

@@ -63,7 +63,7 @@ def test_a_test_through_a_gateway_calls_it_and_is_kept_apart_from_that_of_the_pr
         assert admin_row
         assert standings_of(db.session, admin_row)[gone].word == UNTESTED
         write_waiting()
-        assert set(db.session.scalars(select(UsageEvent.route).filter_by(source="check"))) == {office}
+        assert set(db.session.scalars(select(UsageEvent.route).filter_by(provider_slug="tram-xa"))) == {office}
         assert db.session.scalars(select(Model).filter_by(provider_id=gone)).all() == []
 
 
