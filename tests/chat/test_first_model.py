@@ -20,6 +20,9 @@ def provider(app: Flask, add_provider: Callable[..., int]) -> int:
     """A shared provider with three models of one family; chats begin with the first."""
     provider_id = add_provider("http://127.0.0.1:9/v1", name="Far End")
     with app.app_context(), writing() as session:
+        session.add(
+            Model(provider_id=provider_id, model_id="bge", id_hash=id_hash("bge"), search_text="bge", kind="embedding")
+        )
         session.add_all(
             Model(provider_id=provider_id, model_id=name, id_hash=id_hash(name), search_text=name, position=place)
             for place, name in enumerate(("qwen-3", "qwen-3-plus", "qwen-4"))
@@ -48,7 +51,7 @@ def test_a_chosen_model_goes_before_the_one_used_last_until_it_is_taken_back(
     assert first(app) == before != "qwen-4"
 
 
-@pytest.mark.parametrize("name", ["far-end/nothing", "nowhere/qwen-4", "a\x00b", "x" * 2001])
+@pytest.mark.parametrize("name", ["far-end/nothing", "nowhere/qwen-4", "far-end/bge", "a\x00b", "x" * 2001])
 def test_what_is_no_model_is_refused_beside_the_field_and_kept_there(
     app: Flask, owner: Person, provider: int, name: str
 ) -> None:

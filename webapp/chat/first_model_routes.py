@@ -6,9 +6,9 @@ from wtforms import StringField, ValidationError
 from wtforms.validators import Length
 
 from webapp.core.database import db
-from webapp.core.errors import ConflictError, NotFoundError
+from webapp.models.forms import LONGEST_ID, find_typed
 from webapp.models.model import Model, find_model
-from webapp.models.names import find_kept, find_named, qualified
+from webapp.models.names import find_kept, qualified
 from webapp.models.preset import unusable
 from webapp.models.replacement import proposals
 from webapp.web.forms import Form, no_control_characters, strip
@@ -17,27 +17,19 @@ from webapp.web.requests import record_id
 
 first_model = Blueprint("first_model", __name__)
 
-LONGEST_NAME = 2_000
-
 
 class FirstModelForm(Form):
     """A model by its name, or none. `chosen` is the model, once it was checked."""
 
-    model = StringField(lazy_gettext("Model"), [Length(max=LONGEST_NAME), no_control_characters], [strip])
+    model = StringField(lazy_gettext("Model"), [Length(max=LONGEST_ID), no_control_characters], [strip])
     chosen: Model | None = None
 
     def validate_model(self, field: StringField) -> None:
         """One that one may use; what was saved before may stay, whatever became of it."""
-        if not field.data or field.data == g.user.first_model:
-            return
-        try:
-            self.chosen = find_named(db.session, g.user, field.data)
-        except NotFoundError:
-            text = gettext("There is no such model. Choose one, or write it as provider/model.")
-            raise ValidationError(text) from None
-        except ConflictError:
-            text = gettext("Several providers have this model. Write it as provider/model.")
-            raise ValidationError(text) from None
+        if field.data and field.data != g.user.first_model:
+            self.chosen = find_typed(g.user, field.data)
+            if self.chosen.kind != "chat":
+                raise ValidationError(gettext("This model is not for chats."))
 
 
 @first_model.get("/settings/model")

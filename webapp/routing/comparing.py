@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts.user import User
 from webapp.core.database import claim, reading, writing
-from webapp.core.errors import BusyError, TooOftenError
+from webapp.core.errors import BusyError
 from webapp.core.runtime import runtime
 from webapp.models.model import Model
 from webapp.models.parameters import INSTEAD, Layer, applied, layers_of
 from webapp.providers.check import RUNNING, STOPPED
-from webapp.providers.checks import refuse_too_many
+from webapp.providers.checks import add_tests, refuse_too_many
 from webapp.providers.failure import failure_record
 from webapp.routing.asking import Asked, Asker, ask_in_turn
 from webapp.routing.comparison import Comparison
@@ -89,14 +89,7 @@ def begin_comparison(
     """Write the row of one that `run_comparison` is about to run, committed. Raises TooOftenError: it is a test."""
     row = Comparison(user_id=user.id, model_pk=model.id, route=route, prompt=prompt, parameters=dict(parameters))
     row.sides = [asdict(Side(DIRECT)), asdict(Side(route))]
-    session.add(row)
-    session.flush()  # from here on nobody else writes, so that what is counted is true
-    try:
-        refuse_too_many(session, user.id)
-    except TooOftenError:
-        session.rollback()
-        raise
-    session.commit()
+    add_tests(session, [row], lambda: refuse_too_many(session, user.id))
     return row
 
 
